@@ -1,0 +1,242 @@
+"""The door to everything: a query and texts in, scored or pruned documents out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from semantic_highlight import savings
+from semantic_highlight.assembly import Assembler
+from semantic_highlight.errors import CheckpointError, InputError, ScoringError, SemanticHighlightError
+from semantic_highlight.lexical import LexicalScorer
+from semantic_highlight.selection import Selector, Threshold
+from semantic_highlight.splitting import split
+from semantic_highlight.tokens import as_counter
+from semantic_highlight.types import (
+    BUNDLED,
+    DocumentScores,
+    HighlightedDocument,
+    PrunedDocument,
+    Scorer,
+    Span,
+    Splitter,
+    TokenCounter,
+)
+
+Counter = str | Callable[[str], int] | TokenCounter
+"""The name of a tiktoken encoding, a function from a text to its tokens, or a counter."""
+
+
+class Highlighter:
+    """Finds the sentences that answer a query, and drops the others.
+
+    Always a list in and a list out, in the same order and of the same length. Safe to use from threads,
+    cheap to make, and can be pickled if its parts can.
+
+    Args:
+        scorer: What scores sentences.
+        splitter: What cuts a text into sentences.
+        selector: Which sentences to keep; by default those above the scorer's own threshold.
+        counter: What counts tokens: the name of a tiktoken encoding, a function, or a counter.
+        gap: What stands for dropped sentences, for example ``" […] "``; used only where it is shorter
+            than what it stands for.
+
+    Raises:
+        InputError: If the counter or the selector cannot be used.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        *,
+        splitter: Splitter = split,
+        selector: Selector | None = None,
+        counter: Counter = "o200k_base",
+        gap: str = "",
+    ) -> None:
+        if selector is not None:
+            _check_selector(selector)
+        self.scorer = scorer
+        self.splitter = splitter
+        self.selector = selector
+        self.counter = as_counter(counter)
+        self.gap = gap
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        checkpoint: str | Path = BUNDLED,
+        *,
+        splitter: Splitter = split,
+        selector: Selector | None = None,
+        counter: Counter = "o200k_base",
+        gap: str = "",
+        **loading: Any,
+    ) -> Highlighter:
+        """Make a highlighter with a trained model; by default the one that ships with the package.
+
+        Args:
+            checkpoint: A folder, or ``"bundled"``.
+            splitter: What cuts a text into sentences.
+            selector: Which sentences to keep; by default those above the model's own threshold.
+            counter: What counts tokens.
+            gap: What stands for dropped sentences.
+            **loading: Passed to ``semantic_highlight.models.load_scorer``.
+
+        Raises:
+            CheckpointError: If the checkpoint cannot be loaded.
+            MissingExtraError: If it needs a library that is not installed.
+        """
+        try:
+            from semantic_highlight.models import load_scorer
+        except ImportError as error:  # until models/ has it
+            msg = f"the checkpoint {checkpoint!r} cannot be loaded yet: use Highlighter.lexical(), which needs none"
+            raise CheckpointError(msg) from error
+
+        scorer = load_scorer(checkpoint, **loading)
+        return cls(scorer, splitter=splitter, selector=selector, counter=counter, gap=gap)
+
+    @classmethod
+    def lexical(
+        cls,
+        *,
+        splitter: Splitter = split,
+        selector: Selector | None = None,
+        counter: Counter = "o200k_base",
+        gap: str = "",
+    ) -> Highlighter:
+        """Make a highlighter that needs no model: BM25 over sentences, English and Chinese."""
+        return cls(LexicalScorer(), splitter=splitter, selector=selector, counter=counter, gap=gap)
+
+    def highlight(self, query: str, texts: Sequence[str]) -> list[HighlightedDocument]:
+        """Score every sentence of every text and drop nothing.
+
+        Args:
+            query: What is asked.
+            texts: The documents. Empty ones are fine.
+
+        Raises:
+            InputError: If the query is blank, or ``texts`` is no sequence of strings.
+            ScoringError: If the scorer fails or returns anything but a score in [0, 1] for each sentence.
+        """
+        _check_input(query, texts)
+        spans = [self._split(text) for text in texts]
+        blank = [not text.strip() for text in texts]
+        scored = iter(
+            self._score(
+                query,
+                [text for text, empty in zip(texts, blank, strict=True) if not empty],
+                [some for some, empty in zip(spans, blank, strict=True) if not empty],
+            )
+        )
+        nothing = (DocumentScores((0.0,) * len(some), 0.0) for some in spans)
+        model = self.scorer.name
+        documents = []
+        for text, some, empty, none in zip(texts, spans, blank, nothing, strict=True):
+            scores = none if empty else next(scored)
+            documents.append(HighlightedDocument(text, some, scores.sentences, scores.relevance, model))
+        return documents
+
+    def select(
+        self, documents: Sequence[HighlightedDocument], *, selector: Selector | None = None
+    ) -> list[PrunedDocument]:
+        """Choose among sentences that are scored already, as often as you like.
+
+        Args:
+            documents: What ``highlight`` returned for one query.
+            selector: Instead of the highlighter's own.
+
+        Raises:
+            InputError: If the selector cannot be used, or returns anything but a flag for each sentence.
+        """
+        chosen = selector if selector is not None else self.selector
+        if chosen is None:
+            chosen = Threshold(self.scorer.default_threshold)
+        _check_selector(chosen)
+        assembler = Assembler(self.counter, self.gap)
+        masks = chosen.select(documents, assembler)
+        if [len(mask) for mask in masks] != [len(document.spans) for document in documents]:
+            raise InputError(f"{chosen!r} must return one flag for every span of every document")
+        name = repr(chosen)
+        return [
+            assembler.prune(document, mask, selector=name)
+            for document, mask in zip(documents, masks, strict=True)
+        ]
+
+    def prune(
+        self, query: str, texts: Sequence[str], *, selector: Selector | None = None
+    ) -> list[PrunedDocument]:
+        """Drop the sentences that do not answer the query.
+
+        A text of which nothing is kept comes back with an empty ``text``, in its place. What is saved
+        counts in every open ``track_savings``.
+
+        Args:
+            query: What is asked.
+            texts: The documents. Empty ones are fine.
+            selector: Instead of the highlighter's own.
+
+        Raises:
+            InputError: If the query is blank, ``texts`` is no sequence of strings, or the selector cannot
+                be used.
+            ScoringError: If the scorer fails or returns anything but a score in [0, 1] for each sentence.
+        """
+        pruned = self.select(self.highlight(query, texts), selector=selector)
+        savings.report(document.savings for document in pruned)
+        return pruned
+
+    def _split(self, text: str) -> tuple[Span, ...]:
+        spans = tuple(self.splitter(text))
+        ends = [0, *(span.end for span in spans)]
+        if [*(span.start for span in spans), len(text)] != ends or ends != sorted(ends):
+            raise InputError(
+                "the splitter must return spans that tile the text: in order, no gap, no overlap"
+            )
+        return spans
+
+    def _score(
+        self, query: str, texts: Sequence[str], spans: Sequence[tuple[Span, ...]]
+    ) -> list[DocumentScores]:
+        if not texts:
+            return []
+        try:
+            scored = self.scorer.score(query, texts, spans)
+        except SemanticHighlightError:
+            raise
+        except Exception as error:
+            # A scorer may be anybody's; one error to catch is what lets a chain fail open.
+            msg = f"the scorer {self.scorer.name} failed: {type(error).__name__}: {error}"
+            raise ScoringError(msg) from error
+        if (fault := _fault(scored, spans)) is not None:
+            raise ScoringError(f"the scorer {self.scorer.name} returned {fault}")
+        return scored
+
+
+def _fault(scored: Sequence[DocumentScores], spans: Sequence[Sequence[Span]]) -> str | None:
+    """Say what is wrong with the scores, if anything."""
+    if len(scored) != len(spans):
+        return f"{len(scored)} documents for {len(spans)}"
+    for scores, some in zip(scored, spans, strict=True):
+        if len(scores.sentences) != len(some):
+            return f"{len(scores.sentences)} scores for {len(some)} sentences"
+        for score in (*scores.sentences, scores.relevance):
+            if not 0.0 <= score <= 1.0:  # true of NaN
+                return f"{score!r}: a score is 0.0 to 1.0"
+    return None
+
+
+def _check_input(query: str, texts: Sequence[str]) -> None:
+    if not isinstance(query, str) or not query.strip():
+        raise InputError(f"the query is {query!r}: pass what is asked, as a string that is not blank")
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+        raise InputError(f"texts is {type(texts).__name__}: pass a list of strings, [text] for one text")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"texts[{index}] is {type(text).__name__}: every text must be a string")
+
+
+def _check_selector(selector: object) -> None:
+    if isinstance(selector, type) or not isinstance(selector, Selector):
+        msg = f"the selector is {selector!r}: use a selector, for example Threshold(0.5) or TokenBudget(800)"
+        raise InputError(msg)
