@@ -264,10 +264,11 @@ def as_counter(counter: str | Callable[[str], int] | TokenCounter | tiktoken.Enc
     """
     if isinstance(counter, str):
         return TiktokenCounter(counter)
-    if isinstance(counter, TokenCounter):
-        return counter
     if callable(counter):
         return FunctionCounter(counter)
+    # Not by isinstance of a runtime protocol: on Python 3.11 that reads ``name``, which loads the encoding.
+    if hasattr(counter, "count"):
+        return counter
     if hasattr(counter, "encode_ordinary"):
         return EncodingCounter(counter)
     msg = f"the counter is {counter!r}: use the name of an encoding, a function of a text, or a TokenCounter"

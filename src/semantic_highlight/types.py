@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol
 
 from semantic_highlight import render
 from semantic_highlight.errors import InputError
@@ -72,7 +72,6 @@ class Scorer(Protocol):
         """Score every span of every text; one ``DocumentScores`` a text, in order."""
 
 
-@runtime_checkable
 class TokenCounter(Protocol):
     """Counts the tokens of a text as the reader's model would."""
 
