@@ -1,0 +1,54 @@
+"""From the probabilities of tokens to the scores of sentences, without a loop over tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def sentence_means(
+    probabilities: ArrayLike, token_spans: ArrayLike, sentence_spans: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the mean probability of the tokens of every sentence, in [0, 1].
+
+    The mean over a sentence's tokens is how Provence and Open Provence score a sentence. It is the
+    difference of two prefix sums. A token belongs to the sentence in which it begins, so one that
+    straddles a border counts once. A sentence in which no token begins scores 0.0.
+
+    Args:
+        probabilities: One for every token, in [0, 1].
+        token_spans: ``(start, end)`` of every token in the text, by ascending start. Special tokens,
+            which have no place in the text, are left out; so is the space before a word, where a
+            tokenizer counts it as part of the token.
+        sentence_spans: ``(start, end)`` of every sentence in the same text.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(probabilities, dtype=np.float64)])
+    token_starts = np.reshape(token_spans, (-1, 2))[:, 0]
+    sentences = np.reshape(sentence_spans, (-1, 2))
+    first = np.searchsorted(token_starts, sentences[:, 0])
+    last = np.searchsorted(token_starts, sentences[:, 1])
+    means = (sums[last] - sums[first]) / np.maximum(last - first, 1)
+    # The difference of two rounded sums can leave the range by a rounding error.
+    return np.clip(means, 0.0, 1.0)
+
+
+def merge_windows(
+    probabilities: Sequence[ArrayLike], windows: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """Return one probability for every token of a document that was scored in windows.
+
+    A token that several windows hold gets the mean of what they say.
+
+    Args:
+        probabilities: For every window, one probability for each of its tokens.
+        windows: ``(first, last)`` of every window in the tokens of the document, which they cover.
+    """
+    tokens = max((last for _, last in windows), default=0)
+    sums = np.zeros(tokens)
+    seen = np.zeros(tokens)
+    for values, (first, last) in zip(probabilities, windows, strict=True):
+        sums[first:last] += values
+        seen[first:last] += 1
+    return sums / np.maximum(seen, 1)
