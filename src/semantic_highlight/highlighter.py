@@ -11,6 +11,7 @@ from semantic_highlight.assembly import Assembler
 from semantic_highlight.errors import CheckpointError, InputError, ScoringError, SemanticHighlightError
 from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.selection import Selector, Threshold
+from semantic_highlight.selection.base import check_selector
 from semantic_highlight.splitting import split
 from semantic_highlight.tokens import as_counter
 from semantic_highlight.types import (
@@ -56,7 +57,7 @@ class Highlighter:
         gap: str = "",
     ) -> None:
         if selector is not None:
-            _check_selector(selector)
+            check_selector("the selector", selector)
         self.scorer = scorer
         self.splitter = splitter
         self.selector = selector
@@ -91,7 +92,7 @@ class Highlighter:
         try:
             from semantic_highlight.models import load_scorer
         except ImportError as error:  # until models/ has it
-            msg = f"the checkpoint {checkpoint!r} cannot be loaded yet: use Highlighter.lexical(), which needs none"
+            msg = f"{checkpoint!r} cannot be loaded yet: use Highlighter.lexical(), which needs no model"
             raise CheckpointError(msg) from error
 
         scorer = load_scorer(checkpoint, **loading)
@@ -153,7 +154,7 @@ class Highlighter:
         chosen = selector if selector is not None else self.selector
         if chosen is None:
             chosen = Threshold(self.scorer.default_threshold)
-        _check_selector(chosen)
+        check_selector("the selector", chosen)
         assembler = Assembler(self.counter, self.gap)
         masks = chosen.select(documents, assembler)
         if [len(mask) for mask in masks] != [len(document.spans) for document in documents]:
@@ -234,9 +235,3 @@ def _check_input(query: str, texts: Sequence[str]) -> None:
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"texts[{index}] is {type(text).__name__}: every text must be a string")
-
-
-def _check_selector(selector: object) -> None:
-    if isinstance(selector, type) or not isinstance(selector, Selector):
-        msg = f"the selector is {selector!r}: use a selector, for example Threshold(0.5) or TokenBudget(800)"
-        raise InputError(msg)

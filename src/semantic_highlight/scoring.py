@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 def sentence_means(
@@ -29,9 +32,9 @@ def sentence_means(
     sentences = np.reshape(sentence_spans, (-1, 2))
     first = np.searchsorted(token_starts, sentences[:, 0])
     last = np.searchsorted(token_starts, sentences[:, 1])
-    means = (sums[last] - sums[first]) / np.maximum(last - first, 1)
+    means: NDArray[np.float64] = (sums[last] - sums[first]) / np.maximum(last - first, 1)
     # The difference of two rounded sums can leave the range by a rounding error.
-    return np.clip(means, 0.0, 1.0)
+    return means.clip(0.0, 1.0)
 
 
 def merge_windows(
@@ -49,6 +52,7 @@ def merge_windows(
     sums = np.zeros(tokens)
     seen = np.zeros(tokens)
     for values, (first, last) in zip(probabilities, windows, strict=True):
-        sums[first:last] += values
+        sums[first:last] += np.asarray(values, dtype=np.float64)
         seen[first:last] += 1
-    return sums / np.maximum(seen, 1)
+    merged: NDArray[np.float64] = sums / np.maximum(seen, 1)
+    return merged

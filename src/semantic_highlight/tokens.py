@@ -8,6 +8,7 @@ left alone.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import importlib.util
 import logging
@@ -19,7 +20,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from semantic_highlight.errors import InputError
 from semantic_highlight.types import TokenCounter
@@ -268,7 +269,7 @@ def as_counter(counter: str | Callable[[str], int] | TokenCounter | tiktoken.Enc
         return FunctionCounter(counter)
     # Not by isinstance of a runtime protocol: on Python 3.11 that reads ``name``, which loads the encoding.
     if hasattr(counter, "count"):
-        return counter
+        return cast("TokenCounter", counter)
     if hasattr(counter, "encode_ordinary"):
         return EncodingCounter(counter)
     msg = f"the counter is {counter!r}: use the name of an encoding, a function of a text, or a TokenCounter"
@@ -284,14 +285,21 @@ def _resolve(encoding: str, *, allow_download: bool) -> TokenCounter:
         if encoding not in _loaded:
             loaded = _loaded_in_tiktoken(encoding) or _load(encoding, allow_download=allow_download)
             if loaded is None:
-                logger.warning(
-                    "no file of the encoding %s was found, so tokens are estimated; set TIKTOKEN_CACHE_DIR "
-                    "to a folder that has it, or install llama-index-core, which carries it",
-                    encoding,
-                )
+                _warn_of_estimates(encoding)
                 return EstimatedCounter(encoding)
             _loaded[encoding] = EncodingCounter(loaded)
         return _loaded[encoding]
+
+
+@functools.cache  # once for the process, not for every highlighter
+def _warn_of_estimates(encoding: str) -> None:
+    logger.warning(
+        "no file of the encoding %s was found, so tokens are estimated; set TIKTOKEN_CACHE_DIR to a folder "
+        "that has it, install llama-index-core, which carries it, or pass "
+        "TiktokenCounter(%r, allow_download=True)",
+        encoding,
+        encoding,
+    )
 
 
 def _loaded_in_tiktoken(encoding: str) -> tiktoken.Encoding | None:
