@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from semantic_highlight.splitting.blocks import Block, find_blocks
 from semantic_highlight.splitting.cuts import CODE_CUTS, PROSE_CUTS, cut
@@ -10,6 +11,7 @@ from semantic_highlight.splitting.lines import (
     Line,
     ends_like_sentence,
     is_labelled,
+    is_numbered,
     line_table,
     logical_lines,
     width,
@@ -26,7 +28,7 @@ _MAX_CHARS = 1200
 _MAX_CODE_CHARS = 1000
 """Longest code block that stays one span, in code points."""
 
-_MAX_ENTRY_WIDTH = 300
+_MAX_ENTRY_WIDTH = 200
 """Widest list item or log line of several sentences that stays one span, in columns."""
 
 _MAX_NOTE_WIDTH = 160
@@ -66,11 +68,12 @@ def _spans_of_block(text: str, block: Block, lines: Sequence[Line]) -> Iterator[
 
 
 def _spans_of_paragraph(text: str, kind: SpanKind, lines: Sequence[Line]) -> Iterator[Span]:
-    contents = [without_quote_marks(text[line.start : line.stop]).strip() for line in lines]
+    raw = [without_quote_marks(text[line.start : line.stop]) for line in lines]
+    contents = [line.strip() for line in raw]
     count = len(contents)
     while count > 1 and not contents[count - 1]:
         count -= 1  # blank lines belong to the last unit
-    units = list(logical_lines(contents[:count]))
+    units = list(logical_lines(raw[:count]))
     entries = sum(is_labelled(contents[first]) for first, _ in units)
     for first, last in units:
         start, end = lines[first].start, lines[last - 1 if last < count else -1].end
@@ -81,25 +84,29 @@ def _spans_of_paragraph(text: str, kind: SpanKind, lines: Sequence[Line]) -> Ite
             unit_kind = "line"
         note = len(units) > 1 and not ends_like_sentence(contents[last - 1])
         limit = _MAX_ENTRY_WIDTH if unit_kind != "prose" else _MAX_NOTE_WIDTH if note else 0
-        unit = text[start:end]
-        if width(unit.strip()) <= limit:
-            yield from _cut(text, Span(start, end, unit_kind))
-        else:
-            yield from _sentences(text, Span(start, end, unit_kind))
+        yield from _spans_of_unit(text, Span(start, end, unit_kind), limit)
 
 
-def _sentences(text: str, unit: Span) -> Iterator[Span]:
+def _spans_of_unit(text: str, unit: Span, limit: int) -> Iterator[Span]:
+    """Yield a unit whole when it is no wider than ``limit`` and has no numbered clause inside, else its sentences."""
     raw = unit.of(text)
-    clean = "\n".join(map(without_quote_marks, raw.split("\n"))) if ">" in raw else raw
-    start = 0
-    for sentence_end in sentence_ends(clean):
-        end = sentence_end
-        if clean is not raw and end < len(raw):
-            end = len(raw[:end].rstrip("> \t"))
-            end = end if raw[end - 1 : end] in ("\n", "\r") else sentence_end
-        if end > start:
-            yield from _cut(text, Span(unit.start + start, unit.start + end, unit.kind))
-            start = end
+    starts = [0, *_sentence_ends(raw)]
+    if width(raw.strip()) <= limit and not any(is_numbered(raw[start:]) for start in starts[1:-1]):
+        starts = [0, len(raw)]
+    for start, end in pairwise(starts):
+        yield from _cut(text, Span(unit.start + start, unit.start + end, unit.kind))
+
+
+def _sentence_ends(raw: str) -> list[int]:
+    """Return the sentence ends of a unit, a quote mark belonging to the sentence after it."""
+    if ">" not in raw:
+        return sentence_ends(raw)
+    clean = "".join(map(without_quote_marks, raw.splitlines(keepends=True)))
+    ends = set()
+    for end in sentence_ends(clean):
+        before = len(raw[:end].rstrip("> \t"))
+        ends.add(before if raw[before - 1 : before] in ("\n", "\r") and end < len(raw) else end)
+    return sorted(ends - {0})
 
 
 def _cut(text: str, span: Span) -> Iterator[Span]:

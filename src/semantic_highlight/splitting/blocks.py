@@ -68,8 +68,15 @@ def _leaves(source: Sequence[str]) -> Iterator[Block]:
             last += 1  # the |---| row
         if kind == "prose" and first in items:
             kind = "list_item"
+        if kind == "heading" and not _is_heading(source[first:last]):
+            kind = "prose"
         yield Block(first, last, kind)
         reached = last
+
+
+def _is_heading(lines: Sequence[str]) -> bool:
+    """Whether a heading of Markdown is one to a reader: one line, underlined with more than a ``--``."""
+    return len(lines) == 1 or (len(lines) == 2 and len(lines[1].strip(" \t>")) > 2)
 
 
 def _tile(leaves: Sequence[Block], lines: Sequence[str]) -> list[Block]:

@@ -21,23 +21,27 @@ _MASK = str.maketrans(dict.fromkeys('“”„「」『』（）()"', " "))
 _FALLBACK = re.compile(r"[.!?。！？．]+(?=\s|$|[\"'”’」』)）\]】])|[。！？]+")
 
 # Stops that the engine does not see: a CJK stop before a Latin lower-case letter, an ellipsis sign before a
-# capital.
-_MISSED = re.compile(r"[。！？]+|…(?=[\"”’)\]]*\s+[\"“‘(\[]*[A-Z])")
+# capital, and the stop of "40 g. The", which it takes for an initial.
+_MISSED = re.compile(
+    r"[。！？]+|…(?=[\"”’)\]]*\s+[\"“‘(\[]*[A-Z])|(?<=\d)[ \u00a0]?[a-zµ°]{1,2}\.(?=[ \n][A-Z][a-z])"
+)
 
 # Stops inside a short quotation, bracket, address or piece of code do not end the sentence around it. The
 # lengths are bounded so that a stray mark protects little and the search stays linear.
 _WHOLE = re.compile(
     r"""“[^“”]{1,200}” | 「[^「」]{1,200}」 | 『[^『』]{1,200}』 | 《[^《》]{1,80}》
-      | （[^（）]{1,200}） | \([^()]{1,200}\) | \[[^\[\]]{1,200}\] | `[^`]{1,200}`
+      | （[^（）]{1,200}） | \([^()]{1,200}\) | \[[^\[\]]{1,200}\] | `[^`]{1,200}`(?:\s*\w)?
       | (?<![^\s(（\[：:，,。])"(?=\S)[^"]{1,200}(?<=\S)"(?!\w)
       | (?:https?://|www\.)[^\s\u3000-\u9fff\uff00-\uffef]{1,500}(?<![.!?])""",
     re.VERBOSE,
 )
 
 _LOOSE = frozenset("“”„‘’「」『』（）()[]【】《》〈〉\"'*_")
-_CLOSED = re.compile(r"(?:\[\d{1,3}\]|[)\]）】”’」』]|[\"'*_]+(?=[\s\u3000-\u9fff]|$)|</\w{1,10}>)*\s*")
-_TAIL = re.compile(r"(?:\[\d{1,3}\]|</\w{1,10}>|[“”‘’「」『』（）()\[\]\"'*_])+$")
-_NEVER_FIRST = frozenset(",;:，、；：。．.!?！？)]）】”’」』》〉%")
+_CLOSED = re.compile(
+    r"(?:[¹²³⁰-⁹]+|\[\d{1,3}\]|[)\]）】”’」』]|[\"'*_]+(?=[\s\u3000-\u9fff]|$)|</\w{1,10}>)*\s*"
+)
+_TAIL = re.compile(r"(?:[¹²³⁰-⁹]|\[\d{1,3}\]|</\w{1,10}>|[“”‘’「」『』（）()\[\]\"'*_])+$")
+_NEVER_FIRST = frozenset(",;:，、；：。．.!?！？)]）】”’」』》〉%—–·/|")
 _PARTICLES = frozenset("的地得了着过等和与及")
 _STARTER = re.compile(
     r"(?:The|This|That|These|Those|There|It|He|She|We|You|They|In|On|At|If|An?|And|But|For|However|When|While|"
@@ -46,12 +50,15 @@ _STARTER = re.compile(
 _TITLE = re.compile(
     r"(?:^|[^A-Za-z])(?:Dr|Mrs?|Ms|Prof|St|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|vs|cf|[Ee]\.g|[Ii]\.e)\.$"
 )
-_BEFORE_NUMBER = re.compile(
-    r"(?:^|[^A-Za-z])(?:nos?|figs?|eqs?|secs?|ch|vols?|pp?|arts?|tel|ext|approx|ca|refs?|tab|app|cl|par|rev|ver|"
-    r"min|max|typ|incl|pt|ed|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.$",
+_ABBREVIATION = re.compile(
+    r"(?:^|[^A-Za-z])(?:[b-df-hj-np-tv-xz]{1,5}|[A-Z]|nos?|figs?|eqs?|secs?|vols?|arts?|tel|ext|approx|ca|refs?|tab|"
+    r"app|par|rev|ver|min|max|typ|incl|excl|ed|esp|lib|avg|temp|spec|signif|prelim|orig|jan|feb|mar|apr|jun|jul|"
+    r"aug|sept?|oct|nov|dec)\.$",
     re.IGNORECASE,
 )
-_ENUMERATOR = re.compile(r"\W*(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})[.)、．]\s*")
+"""What a stop after it does not end a sentence before a number or a lower-case letter."""
+
+_ENUMERATOR = re.compile(r"\W*(?:(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})[.)、．])?\W*")
 
 
 def sentence_ends(text: str) -> list[int]:
@@ -127,7 +134,7 @@ def _is_end(text: str, start: int, end: int) -> bool:
         return _is_end_of_closed(sentence, core, following)
     if len(sentence) == end - start:
         return _is_end_without_space(core, text, end)
-    if following.isdigit() and _BEFORE_NUMBER.search(core[-8:]):
+    if (following.isdigit() or following.islower()) and _ABBREVIATION.search(core[-9:]):
         return False
     return not _TITLE.search(core[-6:])
 
