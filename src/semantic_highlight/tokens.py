@@ -32,8 +32,8 @@ class TiktokenCounter:
     """Counts as tiktoken does; where the encoding's file cannot be found, estimates and says so.
 
     The encoding is found once, at the first use, without network unless asked:
-    :func:`semantic_highlight.encodings.load` says where. Special tokens in the text, such as ``<|endoftext|>``, count as
-    the plain text they are.
+    :func:`semantic_highlight.encodings.load` says where. Special tokens in the text, such as
+    ``<|endoftext|>``, count as the plain text they are.
 
     Args:
         encoding: ``o200k_base`` (GPT-4o and later), ``cl100k_base`` (GPT-4, GPT-3.5), ``o200k_harmony``.

@@ -1,0 +1,1 @@
+"""Makes the shared helpers, ``builders`` and ``contracts``, importable from every test folder."""
