@@ -1,16 +1,18 @@
-"""What every framework adapter must honour: an instance says how its framework looks, and inherits the tests."""
+"""What every framework adapter must honour: an instance says how its framework looks, inherits the tests."""
 
 from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from builders import split_on_stops, words
 from contracts import Contract
-
 from semantic_highlight import Highlighter, TopK, track_savings
 from semantic_highlight.adapter import Pruner
 from semantic_highlight.errors import ScoringError
@@ -49,6 +51,13 @@ def broken_counter(text: str) -> int:
 def highlighter(scorer=None, *, counter=words, **options) -> Highlighter:
     scorer = scorer or KeywordScorer(["battery"])
     return Highlighter(scorer, splitter=split_on_stops, counter=counter, **options)
+
+
+def run_python(code: str) -> str:
+    """Run code in a fresh interpreter and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class AdapterContract(Contract):

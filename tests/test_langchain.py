@@ -1,7 +1,5 @@
 import json
 import pickle
-import subprocess
-import sys
 from uuid import UUID
 
 import pytest
@@ -16,7 +14,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from pydantic import ValidationError
 
-from adapter_contract import QUERY, TEXTS, AdapterContract, BrokenScorer, highlighter
+from adapter_contract import QUERY, TEXTS, AdapterContract, BrokenScorer, highlighter, run_python
 from semantic_highlight import TokenBudget
 from semantic_highlight.langchain import SemanticHighlightCompressor, format_docs
 from semantic_highlight.testing import KeywordScorer
@@ -283,15 +281,9 @@ class TestEvent:
         assert handler.seen[0][1]["tokens_saved"] == 0
 
 
-def run(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 class TestImport:
     def test_does_not_load_the_other_framework_or_the_agents(self):
-        run(
+        run_python(
             "import sys, semantic_highlight.langchain\n"
             "loaded = {name.partition('.')[0] for name in sys.modules}\n"
             "assert 'langchain_core' in loaded\n"
@@ -314,7 +306,7 @@ class TestImport:
         ],
     )
     def test_a_missing_framework_is_named_with_the_pip_line(self, blocked, name, extra):
-        out = run(
+        out = run_python(
             f"import sys; sys.modules[{blocked!r}] = None\n"
             "from semantic_highlight.errors import MissingExtraError\n"
             "try:\n"

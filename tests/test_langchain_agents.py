@@ -2,7 +2,6 @@ import json
 from typing import Any
 
 import pytest
-from adapter_contract import QUERY, TEXTS, AdapterContract, BrokenScorer, RecordingScorer, highlighter
 from langchain.agents import create_agent
 from langchain.agents.middleware import ClearToolUsesEdit, ContextEditingMiddleware
 from langchain.tools.tool_node import ToolCallRequest
@@ -13,6 +12,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import tool
 from langgraph.types import Command
 
+from adapter_contract import QUERY, TEXTS, AdapterContract, BrokenScorer, RecordingScorer, highlighter
 from semantic_highlight import track_savings
 from semantic_highlight.errors import InputError
 from semantic_highlight.langchain_agents import SemanticHighlightEdit, SemanticHighlightMiddleware

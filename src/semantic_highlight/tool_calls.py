@@ -97,3 +97,6 @@ class RememberingScorer:
                 for oldest in list(self._scores)[: -self._size]:
                     del self._scores[oldest]
         return [known[key] for key in keys]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RememberingScorer, (self._scorer, self._size)
