@@ -96,6 +96,10 @@ class TestTables:
         )
         assert pruned_text(document, [False, False, False, True]) == "| B |\n| 1 |\n"
 
+    def test_header_reaches_no_further_than_its_run_of_rows(self):
+        document = highlighted(("| A |\n", 0, "table_header"), ("Text.\n", 0), ("| 1 |\n", 1, "table_row"))
+        assert pruned_text(document, [False, False, True]) == "| 1 |\n"
+
     def test_kept_header_brings_no_row(self):
         kept = pruned_text(self.TABLE, [False, True, True, False, False, False])
         assert kept == "| Plan | Price |\n|---|---|\n"

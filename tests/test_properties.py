@@ -126,7 +126,7 @@ class TestPrunedText:
         for piece in pruned.pieces:
             begins_line = piece.start == 0 or document.text[piece.start - 1] == "\n"
             if begins_line and piece.offset and not piece.is_gap:
-                assert text[piece.offset - 1] == "\n"
+                assert text[piece.offset - 1] in "\r\n"
 
 
 class TestSelection:

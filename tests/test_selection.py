@@ -93,6 +93,13 @@ class TestTokenBudget:
         assert kept(TokenBudget(5), table) == ["x"]  # the row alone is 5 words, with its header 10
         assert kept(TokenBudget(10), table) == ["|"]
 
+    def test_counts_the_header_when_it_fills_up(self):
+        table = highlighted(
+            ("| H1 | H2 |\n", 0, "table_header"), ("| a | b |\n", 0.8, "table_row"), ("x", 0.1)
+        )
+        long = highlighted(("one two three four five six seven eight", 0.9))
+        assert kept(TokenBudget(7), long, table) == ["", "x"]
+
     def test_counts_gap_marks(self):
         document = highlighted(("One. ", 0.9), ("Some words between. ", 0.1), ("Two.", 0.8))
         assert kept(TokenBudget(2), document) == ["OT"]
@@ -136,8 +143,9 @@ class TestTargetCompression:
         assert kept(TargetCompression(0.0)) == ["ABCD", "EF"]
 
     def test_does_not_lose_a_token_to_rounding(self):
-        ten = highlighted(*((f"W{n} ", n / 10) for n in range(10)))
-        assert tokens_kept(TargetCompression(0.9), ten) == 1  # 10 * 0.9 is 9.000000000000002 or so in floats
+        hundred = highlighted(*((f"W{n} ", n / 100) for n in range(100)))
+        assert 100 * 0.55 > 55  # in floats
+        assert tokens_kept(TargetCompression(0.55), hundred) == 45
 
     def test_applies_over_what_another_policy_keeps(self):
         assert kept(TargetCompression(0.0, among=TopK(1))) == ["A", ""]

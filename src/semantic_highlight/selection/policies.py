@@ -118,7 +118,7 @@ class TargetCompression(Policy):
     def select(self, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
         """Keep the best that fit what the rate leaves."""
         before = sum(assembler.counter.count(document.text) for document in documents)
-        # Rounded so that 10 tokens at a rate of 0.9, which is 9.000000000000002 in floats, leave one.
+        # Rounded so that 100 tokens at a rate of 0.55, which is 55.00000000000001 in floats, leave 45.
         budget = before - math.ceil(round(before * self.rate, 6))
         return _fitted(documents, budget, self.among, assembler)
 
