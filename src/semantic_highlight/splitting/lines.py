@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
@@ -110,7 +111,7 @@ def width(line: str) -> int:
 def _joins(lines: Sequence[str]) -> list[bool]:
     """Return for every line but the last whether the next one goes on with it."""
     contents = [line.strip() for line in lines]
-    pairs = list(zip(contents, contents[1:], strict=False))
+    pairs = list(pairwise(contents))
     widest = max(map(width, contents), default=0)
     fill = [_fill(before, after) / widest if before and after else 0.0 for before, after in pairs]
     if not _NARROWEST <= widest <= _WIDEST:
@@ -119,7 +120,8 @@ def _joins(lines: Sequence[str]) -> list[bool]:
     wrapped = sum(f >= 0.9 for f in fill) * 2 >= len(pairs)
     joins = []
     for i, (before, after) in enumerate(pairs):
-        # One "2.5 cm of rain" at the start of a line, after a full one, is a wrapped number; several are a list.
+        # One "2.5 cm of rain" at the start of a line, after a full one, is a wrapped number; several are
+        # a list.
         entry = labels[i + 1] and (sum(labels[i : i + 3]) > 1 or fill[i] < 0.9)
         if entry or not (before and after):
             joins.append(False)

@@ -13,17 +13,22 @@ from collections.abc import Iterator
 
 import sentencex
 
+from semantic_highlight.splitting.stops import is_end
+
 _WINDOW = 2048
 """Code points the engine sees at once. Longer sentences are cut afterwards anyway."""
 
-_UNSAFE = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-_MASK = str.maketrans(dict.fromkeys('“”„「」『』（）()"', " "))
+# Controls, surrogates, spaces other than " ", and the "!" of a Markdown image.
+_UNSAFE = re.compile(
+    r"[^\S ]|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]|!(?=\[)"
+)
+_MASK = str.maketrans(dict.fromkeys('“”„「」『』（）()[]"', " "))
 _FALLBACK = re.compile(r"[.!?。！？．]+(?=\s|$|[\"'”’」』)）\]】])|[。！？]+")
 
-# Stops that the engine does not see: a CJK stop before a Latin lower-case letter, an ellipsis sign before a
-# capital, and the stop of "40 g. The", which it takes for an initial.
+# Stops that the engine does not see: a CJK stop before a Latin small letter, an ellipsis sign or "?!" before
+# a capital, and the stop of "40 g. The", which it takes for an initial.
 _MISSED = re.compile(
-    r"[。！？]+|…(?=[\"”’)\]]*\s+[\"“‘(\[]*[A-Z])|(?<=\d)[ \u00a0]?[a-zµ°]{1,2}\.(?=[ \n][A-Z][a-z])"
+    r"[。！？]+|(?:…|[!?]{2})(?=[\"”’)\]]*\s+[\"“‘(\[]*[A-Z])|(?<=\d)\s?[a-zµ°]{1,2}\.(?=\s[A-Z][a-z])"
 )
 
 # Stops inside a short quotation, bracket, address or piece of code do not end the sentence around it. The
@@ -40,25 +45,6 @@ _LOOSE = frozenset("“”„‘’「」『』（）()[]【】《》〈〉\"'*_
 _CLOSED = re.compile(
     r"(?:[¹²³⁰-⁹]+|\[\d{1,3}\]|[)\]）】”’」』]|[\"'*_]+(?=[\s\u3000-\u9fff]|$)|</\w{1,10}>)*\s*"
 )
-_TAIL = re.compile(r"(?:[¹²³⁰-⁹]|\[\d{1,3}\]|</\w{1,10}>|[“”‘’「」『』（）()\[\]\"'*_])+$")
-_NEVER_FIRST = frozenset(",;:，、；：。．.!?！？)]）】”’」』》〉%—–·/|")
-_PARTICLES = frozenset("的地得了着过等和与及")
-_STARTER = re.compile(
-    r"(?:The|This|That|These|Those|There|It|He|She|We|You|They|In|On|At|If|An?|And|But|For|However|When|While|"
-    r"After|As|To|Then|What|How|Why|Please|No|Yes|I)[ ’']"
-)
-_TITLE = re.compile(
-    r"(?:^|[^A-Za-z])(?:Dr|Mrs?|Ms|Prof|St|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|vs|cf|[Ee]\.g|[Ii]\.e)\.$"
-)
-_ABBREVIATION = re.compile(
-    r"(?:^|[^A-Za-z])(?:[b-df-hj-np-tv-xz]{1,5}|[A-Z]|nos?|figs?|eqs?|secs?|vols?|arts?|tel|ext|approx|ca|refs?|tab|"
-    r"app|par|rev|ver|min|max|typ|incl|excl|ed|esp|lib|avg|temp|spec|signif|prelim|orig|jan|feb|mar|apr|jun|jul|"
-    r"aug|sept?|oct|nov|dec)\.$",
-    re.IGNORECASE,
-)
-"""What a stop after it does not end a sentence before a number or a lower-case letter."""
-
-_ENUMERATOR = re.compile(r"\W*(?:(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})[.)、．])?\W*")
 
 
 def sentence_ends(text: str) -> list[int]:
@@ -70,16 +56,16 @@ def sentence_ends(text: str) -> list[int]:
     start = 0
     while start < len(text):
         window = text[start : start + _WINDOW]
-        found = [start + end for end in _window_ends(window)]
-        if start + len(window) < len(text) and len(found) > 1 and found[-2] - start > _WINDOW // 2:
-            found.pop()  # the last sentence of a window may go on in the next one
-        ends += found
-        start = ends[-1]
-    return ends
+        inner = _inner_ends(window)
+        ends += [start + end for end in inner]
+        # The next window begins with the sentence that this one may have broken off, unless that is half a
+        # window long: then it is cut anyway, and going back would cost more than it gains.
+        start += inner[-1] if inner and inner[-1] > _WINDOW // 2 and len(window) == _WINDOW else _WINDOW
+    return [*ends, len(text)] if text else []
 
 
-def _window_ends(text: str) -> list[int]:
-    """Return the sentence ends of a short text."""
+def _inner_ends(text: str) -> list[int]:
+    """Return the sentence ends inside a short text, its own end left out."""
     candidates = {*_engine_ends(text), *(match.end() for match in _MISSED.finditer(text))}
     whole = [match.span() for match in _WHOLE.finditer(text)]
     whole.reverse()
@@ -89,10 +75,10 @@ def _window_ends(text: str) -> list[int]:
         while whole and whole[-1][1] <= candidate:
             whole.pop()
         inside = bool(whole) and whole[-1][0] < candidate
-        if start < candidate < len(text) and not inside and _is_end(text, start, candidate):
+        if start < candidate < len(text) and not inside and is_end(text, start, candidate):
             ends.append(candidate)
             start = candidate
-    return [*ends, len(text)]
+    return ends
 
 
 def _engine_ends(text: str) -> Iterator[int]:
@@ -115,44 +101,8 @@ def _engine_ends(text: str) -> Iterator[int]:
 
 
 def _settle(text: str, end: int) -> int:
-    """Move an end to behind the quotes, brackets and white space that close its sentence."""
-    while end and (text[end - 1].isspace() or text[end - 1] in _LOOSE):
+    """Move an end to behind the quotation marks, brackets and white space that close its sentence."""
+    while end and (text[end - 1].isspace() or text[end - 1] in _LOOSE or text.startswith("![", end - 1)):
         end -= 1
     closed = _CLOSED.match(text, end)
     return closed.end() if closed else end
-
-
-def _is_end(text: str, start: int, end: int) -> bool:
-    """Whether the sentence from ``start`` ends at ``end``, white space after it included."""
-    sentence = text[start:end].rstrip()
-    tail = _TAIL.search(sentence[-24:])
-    core = sentence[: -len(tail.group())] if tail else sentence
-    following = text[end]
-    if not core or core[-1].isalnum() or following in _NEVER_FIRST or _ENUMERATOR.fullmatch(sentence):
-        return False
-    if len(core) < len(sentence):
-        return _is_end_of_closed(sentence, core, following)
-    if len(sentence) == end - start:
-        return _is_end_without_space(core, text, end)
-    if (following.isdigit() or following.islower()) and _ABBREVIATION.search(core[-9:]):
-        return False
-    return not _TITLE.search(core[-6:])
-
-
-def _is_end_of_closed(sentence: str, core: str, following: str) -> bool:
-    """Whether a stop inside quotes or brackets also ends the sentence around them."""
-    if following in _PARTICLES or "a" <= following <= "z":
-        return False
-    if sentence[-1] in ")）" and core[-1:] != "。":
-        return sentence[0] in "(（"
-    return True
-
-
-def _is_end_without_space(core: str, text: str, end: int) -> bool:
-    """Whether a stop with no space after it ends a sentence: ``好.走`` does, ``System.Out`` does not."""
-    stop, following = core[-1:], text[end]
-    if stop not in ".!?":
-        return True
-    if following.isascii() and (following.isalnum() or following in "-_/\\=&#@~+<"):
-        return (core[-2:-1].islower() or core[-2:-1] > "\u2e80") and _STARTER.match(text, end) is not None
-    return not (stop == "." and core[-2:-1].isdigit())
