@@ -98,7 +98,7 @@ class TestTokenBudget:
             ("| H1 | H2 |\n", 0, "table_header"), ("| a | b |\n", 0.8, "table_row"), ("x", 0.1)
         )
         long = highlighted(("one two three four five six seven eight", 0.9))
-        assert kept(TokenBudget(7), long, table) == ["", "x"]
+        assert kept(TokenBudget(5), long, table) == ["", "x"]
 
     def test_counts_gap_marks(self):
         document = highlighted(("One. ", 0.9), ("Some words between. ", 0.1), ("Two.", 0.8))
