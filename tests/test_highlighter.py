@@ -3,6 +3,7 @@ import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from builders import split_on_stops, words
@@ -50,6 +51,13 @@ class TestHighlight:
         documents = Highlighter(scorer, counter=words).highlight("q", ["", "One.", " \n"])
         assert scorer.seen == [("q", ["One."])]
         assert [document.scores for document in documents] == [(), (0.5,), (0.0,)]
+
+    def test_scores_are_plain_floats_whatever_the_scorer_counts_in(self):
+        scorer = FixedScorer(
+            lambda texts, spans: [DocumentScores(np.array([0.5], np.float32), np.float32(0.5))]
+        )
+        (document,) = Highlighter(scorer, counter=words).highlight("q", ["One."])
+        assert [type(score) for score in (*document.scores, document.relevance)] == [float, float]
 
     def test_no_texts(self, highlighter):
         assert highlighter.highlight("cat", []) == []

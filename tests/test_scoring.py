@@ -53,9 +53,9 @@ def test_agrees_with_a_plain_loop(probabilities, data):
 
 
 def test_token_in_two_windows_gets_the_mean():
-    merged = merge_windows([[0.2, 0.4], np.array([0.6, 0.8])], [(0, 2), (1, 3)])
-    assert merged == pytest.approx([0.2, 0.5, 0.8])
+    windows = [((0, 2), [0.2, 0.4]), ((1, 3), np.array([0.6, 0.8], dtype=np.float32))]
+    assert merge_windows(windows, 4) == pytest.approx([0.2, 0.5, 0.8, 0.0])
 
 
-def test_windows_of_nothing():
-    assert merge_windows([], []).tolist() == []
+def test_document_without_tokens():
+    assert merge_windows([], 0).tolist() == []

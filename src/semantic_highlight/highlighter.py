@@ -8,7 +8,7 @@ from typing import Any
 
 from semantic_highlight import savings
 from semantic_highlight.assembly import Assembler
-from semantic_highlight.errors import CheckpointError, InputError, ScoringError, SemanticHighlightError
+from semantic_highlight.errors import InputError, ScoringError, SemanticHighlightError
 from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.selection import Selector, Threshold
 from semantic_highlight.selection.base import check_selector
@@ -89,11 +89,7 @@ class Highlighter:
             CheckpointError: If the checkpoint cannot be loaded.
             MissingExtraError: If it needs a library that is not installed.
         """
-        try:
-            from semantic_highlight.models import load_scorer
-        except ImportError as error:  # until models/ has it
-            msg = f"{checkpoint!r} cannot be loaded yet: use Highlighter.lexical(), which needs no model"
-            raise CheckpointError(msg) from error
+        from semantic_highlight.models import load_scorer
 
         scorer = load_scorer(checkpoint, **loading)
         return cls(scorer, splitter=splitter, selector=selector, counter=counter, gap=gap)
@@ -123,21 +119,17 @@ class Highlighter:
         """
         _check_input(query, texts)
         spans = [self._split(text) for text in texts]
-        blank = [not text.strip() for text in texts]
-        scored = iter(
-            self._score(
-                query,
-                [text for text, empty in zip(texts, blank, strict=True) if not empty],
-                [some for some, empty in zip(spans, blank, strict=True) if not empty],
-            )
-        )
-        nothing = (DocumentScores((0.0,) * len(some), 0.0) for some in spans)
+        scores = [DocumentScores((0.0,) * len(some), 0.0) for some in spans]
+        # A model has nothing to read in white space, so no scorer ever sees a text of nothing else.
+        full = [index for index, text in enumerate(texts) if text.strip()]
+        scored = self._score(query, [texts[index] for index in full], [spans[index] for index in full])
+        for index, found in zip(full, scored, strict=True):
+            scores[index] = found
         model = self.scorer.name
-        documents = []
-        for text, some, empty, none in zip(texts, spans, blank, nothing, strict=True):
-            scores = none if empty else next(scored)
-            documents.append(HighlightedDocument(text, some, scores.sentences, scores.relevance, model))
-        return documents
+        return [
+            HighlightedDocument(text, some, tuple(map(float, one.sentences)), float(one.relevance), model)
+            for text, some, one in zip(texts, spans, scores, strict=True)
+        ]
 
     def select(
         self, documents: Sequence[HighlightedDocument], *, selector: Selector | None = None
@@ -191,9 +183,7 @@ class Highlighter:
         spans = tuple(self.splitter(text))
         ends = [0, *(span.end for span in spans)]
         if [*(span.start for span in spans), len(text)] != ends or ends != sorted(ends):
-            raise InputError(
-                "the splitter must return spans that tile the text: in order, no gap, no overlap"
-            )
+            raise InputError("the splitter must return spans that tile the text: in order, no gap or overlap")
         return spans
 
     def _score(
@@ -202,7 +192,7 @@ class Highlighter:
         if not texts:
             return []
         try:
-            scored = self.scorer.score(query, texts, spans)
+            scored = list(self.scorer.score(query, texts, spans))
         except SemanticHighlightError:
             raise
         except Exception as error:

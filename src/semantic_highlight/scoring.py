@@ -37,21 +37,19 @@ def sentence_means(
     return means.clip(0.0, 1.0)
 
 
-def merge_windows(
-    probabilities: Sequence[ArrayLike], windows: Sequence[tuple[int, int]]
-) -> NDArray[np.float64]:
-    """Return one probability for every token of a document that was scored in windows.
+def merge_windows(windows: Sequence[tuple[tuple[int, int], ArrayLike]], tokens: int) -> NDArray[np.float64]:
+    """Return one value for every token of a document that was scored in windows.
 
-    A token that several windows hold gets the mean of what they say.
+    A token that several windows hold gets the mean of what they say; one that none holds gets 0.0.
 
     Args:
-        probabilities: For every window, one probability for each of its tokens.
-        windows: ``(first, last)`` of every window in the tokens of the document, which they cover.
+        windows: For every window its range ``(first, last)`` in the tokens of the document, and one
+            value for each of them.
+        tokens: The number of tokens of the document.
     """
-    tokens = max((last for _, last in windows), default=0)
     sums = np.zeros(tokens)
     seen = np.zeros(tokens)
-    for values, (first, last) in zip(probabilities, windows, strict=True):
+    for (first, last), values in windows:
         sums[first:last] += np.asarray(values, dtype=np.float64)
         seen[first:last] += 1
     merged: NDArray[np.float64] = sums / np.maximum(seen, 1)
