@@ -32,7 +32,9 @@ MAX_HAN_RUN = 64
 _CEDICT_LINE = re.compile(r"^\S+ (\S+) \[[^\]]*\] /(.*)/\s*$")
 _PARENTHESES = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _SKIPPED_GLOSS = re.compile(r"^(CL:|surname |variant of|old variant|see |abbr\. |also written|also pr)")
-_STOP_PIECES = frozenset("a an the to of in on for and or with by from be sb sth one 's s , . ; ' - / etc".split())
+_STOP_PIECES = frozenset(
+    "a an the to of in on for and or with by from be sb sth one 's s , . ; ' - / etc".split()
+)
 
 
 def read_glosses(path: Path) -> dict[str, list[str]]:
@@ -170,7 +172,9 @@ def build_base(
 
     for path in (source / "model.safetensors", source / "tokenizer.json", cedict, frequencies):
         if not path.is_file():
-            raise InputError(f"{path} is missing: the base needs the English model, CC-CEDICT and word frequencies")
+            raise InputError(
+                f"{path} is missing: the base needs the English model, CC-CEDICT and word frequencies"
+            )
     glosses = read_glosses(cedict)
     with frequencies.open(encoding="utf-8") as lines:
         additions = frequent_words(lines, words=words, characters=characters)
@@ -184,8 +188,9 @@ def build_base(
     table = "embeddings.word_embeddings.weight"
     weights[table] = extend_embeddings(weights[table], {p: vocab[p] for p in additions}, glosses, english)
     types = weights["embeddings.token_type_embeddings.weight"]
-    # The third type marks context tokens that the query has too; it starts as an ordinary context token.
-    weights["embeddings.token_type_embeddings.weight"] = np.concatenate([types[:2], types[1:2]])
+    # Query, context, and context tokens that the query has too: all start as the one type that the
+    # sentence encoder was trained with.
+    weights["embeddings.token_type_embeddings.weight"] = np.repeat(types[:1], 3, axis=0)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     config.update(vocab_size=len(weights[table]), type_vocab_size=3, architectures=["BertModel"])
     out.mkdir(parents=True, exist_ok=True)

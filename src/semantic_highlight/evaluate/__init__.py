@@ -1,0 +1,1 @@
+"""Measure what pruning saves and what it loses."""

@@ -1,0 +1,50 @@
+"""Sentence-level metrics, each over one pool of (score, label) pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def _curve(
+    labels: ArrayLike, scores: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return thresholds (descending, distinct), and the true and the predicted positives at ``score >= threshold``."""
+    y, s = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-s, kind="stable")
+    y, s = y[order], s[order]
+    last_of_tie = np.r_[np.flatnonzero(np.diff(s)), len(s) - 1] if len(s) else np.zeros(0, dtype=int)
+    return s[last_of_tie], np.cumsum(y)[last_of_tie], (last_of_tie + 1).astype(np.float64)
+
+
+def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Return the average precision: the sum of precision weighted by the gain in recall, ties taken together.
+
+    The definition of scikit-learn's ``average_precision_score``. 0.0 when nothing is positive.
+    """
+    _, hits, taken = _curve(labels, scores)
+    if not len(hits) or hits[-1] == 0:
+        return 0.0
+    recall = hits / hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * (hits / taken)))
+
+
+def best_f1(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float]:
+    """Return the best F1 over all thresholds, and the score at (and above) which a sentence is kept for it."""
+    thresholds, hits, taken = _curve(labels, scores)
+    if not len(hits) or hits[-1] == 0:
+        return 0.0, 1.0
+    f1 = 2 * hits / (taken + hits[-1])
+    best = int(np.argmax(f1))
+    return float(f1[best]), float(thresholds[best])
+
+
+def f1_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
+    """Return the F1 of keeping every sentence that scores above ``threshold`` (strictly)."""
+    y, kept = np.asarray(labels) > 0, np.asarray(scores) > threshold
+    total = int(kept.sum() + y.sum())
+    return float(2 * (y & kept).sum() / total) if total else 0.0

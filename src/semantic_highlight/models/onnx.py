@@ -1,0 +1,71 @@
+"""Runs an exported model on ONNX Runtime: no torch, one window a run, one thread a worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from semantic_highlight.errors import CheckpointError
+from semantic_highlight.models.pairs import Window
+
+# Beyond this, memory bandwidth and not cores bounds a model of this size.
+_MOST_WORKERS = 8
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class OnnxEngine:
+    """Token logits for windows, from an ONNX file with inputs ``input_ids`` and ``token_type_ids``.
+
+    Windows run unpadded and side by side in workers of one thread each: on a CPU, batching gains nothing
+    and padding costs, and two workers of one thread beat one of two by a third. Safe to share between
+    threads. What a window gives depends on it alone.
+
+    Args:
+        path: The ONNX file.
+        workers: How many windows run at once; by default one a core, at most 8.
+
+    Raises:
+        CheckpointError: If the file is missing or cannot be run.
+    """
+
+    def __init__(self, path: Path, *, workers: int | None = None) -> None:
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing: a checkpoint needs its ONNX file to run without torch")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises bare and private types
+            raise CheckpointError(f"{path} cannot be run: {error}") from error
+        self._pool = ThreadPoolExecutor(
+            workers or min(available_cores(), _MOST_WORKERS), "semantic-highlight"
+        )
+
+    def logits(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+        """Return the logits of the context tokens of each window, in the order of the windows."""
+        if len(windows) == 1:
+            return [self._run(windows[0])]
+        # Longest first, or one long window would be left running alone at the end.
+        order = sorted(range(len(windows)), key=lambda i: -len(windows[i].ids))
+        found = dict(zip(order, self._pool.map(self._run, [windows[i] for i in order]), strict=True))
+        return [found[i] for i in range(len(windows))]
+
+    def _run(self, window: Window) -> NDArray[np.float32]:
+        inputs = {"input_ids": window.ids[None], "token_type_ids": window.types[None]}
+        logits: NDArray[np.float32] = self._session.run(None, inputs)[0]
+        return logits[0, window.prefix : window.prefix + window.tokens[1] - window.tokens[0]]

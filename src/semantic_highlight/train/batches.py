@@ -1,0 +1,103 @@
+"""Examples to padded tensors: one window an example, batches of similar length by token budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
+from semantic_highlight.train.data import IGNORED, Example
+
+GOLD_WINDOW_SHARE = 0.85
+"""Share of the windows of a long document that are chosen among those with an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One training window.
+
+    Attributes:
+        window: The model input.
+        sentences: Sentence number of every context token in the window, ``[tokens]``.
+        labels: Label of every sentence of the window, ``[sentences]``.
+    """
+
+    window: Window
+    sentences: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Padded tensors, ``[batch, length]``; ``sentence_index`` numbers sentences across the batch and is -1 off the context."""
+
+    inputs: dict[str, torch.Tensor]
+    sentence_index: torch.Tensor
+    labels: torch.Tensor
+    tokens: int
+
+
+def featurise(example: Example, tokenizer: PairTokenizer, rng: np.random.Generator) -> Features | None:
+    """Choose a window of an example, or None when nothing of it can be learned from."""
+    query = tokenizer.query_ids(example.query)
+    text = tokenizer.tokenise(example.context)
+    windows = tokenizer.windows(query, text, example.spans)
+    if not windows:
+        return None
+    numbers = np.full(len(text.ids), -1, dtype=np.int64)
+    for number, (first, last) in enumerate(span_ranges(text.offsets, example.spans)):
+        numbers[first:last] = number
+    labels = np.array(example.labels, dtype=np.int64)
+    gold = [w for w in windows if (labels[numbers[slice(*w.tokens)]] == 1).any()]
+    among = gold if gold and rng.random() < GOLD_WINDOW_SHARE else windows
+    window = among[int(rng.integers(len(among)))]
+    present, sentences = np.unique(numbers[slice(*window.tokens)], return_inverse=True)
+    if (labels[present] == IGNORED).all():
+        return None
+    return Features(window, sentences.astype(np.int64), labels[present])
+
+
+def batch_by_length(
+    features: Sequence[Features], budget: int, rng: np.random.Generator
+) -> list[list[Features]]:
+    """Group features of similar length into batches of at most ``budget`` padded tokens, in random order."""
+    ordered = sorted(features, key=lambda f: len(f.window.ids))
+    batches: list[list[Features]] = []
+    for feature in ordered:
+        if batches and len(feature.window.ids) * (len(batches[-1]) + 1) <= budget:
+            batches[-1].append(feature)
+        else:
+            batches.append([feature])
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def collate(features: Sequence[Features]) -> Batch:
+    """Pad a group of features into one batch."""
+    shape = (len(features), max(len(f.window.ids) for f in features))
+    ids, types, positions = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
+    blocks, index = (torch.full(shape, -1, dtype=torch.int64) for _ in range(2))
+    base = 0
+    for row, feature in enumerate(features):
+        window, size = feature.window, len(feature.window.ids)
+        ids[row, :size] = torch.from_numpy(window.ids)
+        types[row, :size] = torch.from_numpy(window.types)
+        positions[row, :size] = torch.from_numpy(window.positions)
+        blocks[row, :size] = torch.from_numpy(window.blocks)
+        index[row, torch.from_numpy(window.places)] = torch.from_numpy(feature.sentences + base)
+        base += len(feature.labels)
+    inputs = {"input_ids": ids, "token_type_ids": types, "position_ids": positions, "block_ids": blocks}
+    labels = torch.from_numpy(np.concatenate([f.labels for f in features]))
+    return Batch(inputs, index, labels, int((blocks >= 0).sum()))
+
+
+def pool_batches(
+    examples: Sequence[Example], tokenizer: PairTokenizer, *, budget: int, seed: Sequence[int]
+) -> list[list[Features]]:
+    """Turn a pool of examples into its batches; the same seed gives the same batches."""
+    rng = np.random.default_rng(list(seed))
+    features = [f for example in examples if (f := featurise(example, tokenizer, rng)) is not None]
+    return batch_by_length(features, budget, rng)
