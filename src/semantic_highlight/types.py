@@ -105,9 +105,13 @@ class HighlightedDocument:
     relevance: float
     model: str
 
+    @property
+    def marks(self) -> list[render.Mark]:
+        """The sentences as :mod:`semantic_highlight.render` shows them."""
+        return [(s.start, s.end, score, True) for s, score in zip(self.spans, self.scores, strict=True)]
+
     def _repr_html_(self) -> str:
-        marks = [(s.start, s.end, score, True) for s, score in zip(self.spans, self.scores, strict=True)]
-        return render.to_html(self.text, marks)
+        return render.to_html(self.text, self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,10 @@ class PrunedDocument:
         piece = self.pieces[bisect_right([p.offset for p in self.pieces], offset) - 1]
         return piece.start if piece.is_gap else piece.start + offset - piece.offset
 
+    @property
+    def marks(self) -> list[render.Mark]:
+        """The sentences of the original as :mod:`semantic_highlight.render` shows them."""
+        return [(s.start, s.end, s.score, s.kept) for s in self.sentences]
+
     def _repr_html_(self) -> str:
-        marks = [(s.start, s.end, s.score, s.kept) for s in self.sentences]
-        return render.to_html(self.original, marks, caption=str(self.savings))
+        return render.to_html(self.original, self.marks, caption=str(self.savings))
