@@ -261,14 +261,16 @@ class TestMiddlewareAlone:
         assert pruned.content == TEXTS[0]
         assert "query" in pruned.response_metadata[KEY][0]["error"]
 
-    def test_savings_go_to_tracers(self):
+    @pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+    @pytest.mark.parametrize("using", [middleware(), ContextEditingMiddleware(edits=[edit()])])
+    async def test_savings_go_to_tracers(self, mode, using):
         class Events(BaseCallbackHandler):
             def on_custom_event(self, name, data, **kwargs):
                 seen.append((name, data["tokens_saved"]))
 
         seen: list[Any] = []
-        built, _ = agent(calling(CALL), using=middleware())
-        built.invoke({"messages": [HumanMessage(QUERY)]}, {"callbacks": [Events()]})
+        built, _ = agent(calling(CALL), using=using)
+        await run(built, mode=mode, callbacks=[Events()])
         assert seen == [(KEY, 8)]
 
     def test_parallel_calls_keep_their_places(self):
