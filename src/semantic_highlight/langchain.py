@@ -66,7 +66,8 @@ class SemanticHighlightCompressor(BaseDocumentCompressor):
     """Which sentences to keep, for example ``TokenBudget(800)``; the highlighter's own where None."""
 
     keep_empty: bool = False
-    """Whether documents of which nothing is kept stay, with an empty text, instead of being dropped."""
+    """Whether documents of which nothing is kept stay, with an empty text, instead of being dropped. For a
+    context that is never empty pass a selector that sees to it, ``MinKept(Threshold(0.5))``."""
 
     reorder: bool = False
     """Whether the most relevant document comes first instead of keeping the retriever's order."""
