@@ -62,6 +62,23 @@ class TestPruner:
         assert "error" in second.record
         assert len(second.record["passes"]) == 2
 
+    @pytest.mark.parametrize(
+        "previous",
+        [
+            "a string",
+            ["a list"],
+            {"tokens_before": "13", "tokens_after": 13, "token_counter": "words"},
+            {"tokens_before": 13, "tokens_after": 13, "token_counter": "words", "passes": 7},
+            {"tokens_before": None},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("scorer", [None, BrokenScorer()], ids=["works", "broken"])
+    def test_metadata_that_came_back_changed_breaks_nothing(self, previous, scorer):
+        (one,) = Pruner(highlighter=highlighter(scorer)).prune("battery", TEXTS[:1], [previous])
+        assert ("error" in one.record) is (scorer is not None)
+        assert one.record["tokens_before"] == 13
+
     def test_interrupts_are_no_failures(self):
         class Interrupted(KeywordScorer):
             def score(self, *args):

@@ -85,11 +85,13 @@ def _after(previous: object, record: dict[str, Any]) -> dict[str, Any]:
     cut or changed in between, or tokens are counted otherwise, adding up would claim savings that nobody
     made, and the counts stay those of this pass.
     """
-    if not isinstance(previous, Mapping) or "tokens_before" not in previous:
+    if not isinstance(previous, Mapping) or not isinstance(previous.get("tokens_before"), int):
         return record
     first = {key: value for key, value in previous.items() if key != "passes"}
     this_pass = {key: value for key, value in record.items() if key != "sentences"}
-    passes = [*previous.get("passes", [first]), this_pass]
+    # Metadata comes back from stores that turn lists into something else; failing open must not fail on it.
+    earlier = previous.get("passes")
+    passes = [*(earlier if isinstance(earlier, list) else [first]), this_pass]
     if not _connect(previous, record):
         return {**record, "passes": passes}
     whole = Savings(
