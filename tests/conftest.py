@@ -1,1 +1,1 @@
-"""Makes the shared helpers, ``builders`` and ``contracts``, importable from every test folder."""
+"""Makes ``builders`` and ``contracts`` importable from every test folder."""

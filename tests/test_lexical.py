@@ -24,10 +24,17 @@ def scores_of(query, *sentences):
 def test_score_is_bm25_over_its_greatest_value():
     scored = scores_of("cat dog", "a cat sat. ", "a bird sang. ")
     # Worked by hand: two sentences of three terms, so the length norm is k1. "cat" stands once in one of
-    # two sentences, "dog" in none; a term that is there once reaches 1 * 2.2 / (1 + 1.2) = 1 of 2.2.
-    idf_cat, idf_dog = math.log(1 + 1.5 / 1.5), math.log(1 + 2.5 / 0.5)
-    assert scored.sentences == pytest.approx((idf_cat / ((idf_cat + idf_dog) * 2.2), 0.0))
+    # two sentences, and "dog", which is in none, counts as if it did: each weighs ln(1 + 1.5 / 1.5). A term
+    # that is there once reaches 1 * 2.2 / (1 + 1.2) = 1 of 2.2.
+    assert scored.sentences == pytest.approx((math.log(2) / (2 * math.log(2) * 2.2), 0.0))
     assert scored.relevance == scored.sentences[0]
+
+
+def test_score_is_not_lower_because_the_document_is_short():
+    filler = [f"filler number {n}. " for n in range(20)]
+    short = scores_of("cat dog", "a cat sat. ", "a bird sang. ").sentences[0]
+    long = scores_of("cat dog", "a cat sat. ", "a bird sang. ", *filler).sentences[0]
+    assert short == pytest.approx(long, rel=0.1)
 
 
 def test_rare_term_weighs_more_than_one_in_every_sentence():

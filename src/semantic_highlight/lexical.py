@@ -23,9 +23,10 @@ class LexicalScorer:
     """Scores sentences by BM25 against the query; no model, no download.
 
     The inverse document frequency of a term is taken over the sentences of the one document, so that a
-    score depends on nothing else. A sentence's sum is divided by the best that any sentence could reach,
+    score depends on nothing else. A sentence's sum is divided by the best that a sentence could reach,
     every term of the query at saturation, so that scores of different documents compare: 1.0 would be
-    every term of the query, again and again.
+    every term of the query, again and again. A term that stands nowhere weighs there as if it stood once,
+    or short documents, where it would weigh five times as much as one that is found, would score too low.
 
     Terms are lower-cased words without their commonest English endings, and of Chinese every character
     and every pair of neighbours. There is no list of stop words: a word that stands in every sentence
@@ -48,10 +49,10 @@ class LexicalScorer:
     def default_threshold(self) -> float:
         """The score above which a sentence is kept.
 
-        Chosen as the best mean of the sentence F1 on 11,937 questions of SQuAD and 1,734 of CMRC 2018
-        that no evaluation uses.
+        It has the best mean sentence F1 over four sets that no evaluation uses: 11,937 questions of SQuAD,
+        1,734 of CMRC 2018, and this package's own training documents in English and in Chinese.
         """
-        return 0.12
+        return 0.10
 
     def score(
         self, query: str, texts: Sequence[str], spans: Sequence[Sequence[Span]]
@@ -78,7 +79,8 @@ class LexicalScorer:
 
 
 def _idf(containing: int, sentences: int) -> float:
-    """Lucene's form, which is never negative: ``ln(1 + (N - n + 0.5) / (n + 0.5))``."""
+    """Lucene's form, which is never negative: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, of n at least 1."""
+    containing = max(containing, 1)
     return math.log(1 + (sentences - containing + 0.5) / (containing + 0.5))
 
 
