@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import logging
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +131,10 @@ def _file_at_hand(spec: EncodingSpec) -> bytes | None:
 
 
 def _folders() -> Iterator[Path]:
+    # Late: with what they bring they take longer to import than this module.
+    import importlib.util
+    import tempfile
+
     for variable in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):
         if folder := os.environ.get(variable):
             yield Path(folder)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from semantic_highlight.types import DocumentScores, Span
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"  # kana, Chinese, Hangul, compatibility
-_WORDS = re.compile(rf"(?P<cjk>[{_CJK}]+)|[^\W_{_CJK}]+")
+# Left to the cache of ``re``: compiling it takes longer than importing the rest of this module.
+_WORDS = rf"(?P<cjk>[{_CJK}]+)|[^\W_{_CJK}]+"
 
 _ENDINGS = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("ly", ""), ("s", ""))
 _SHORTEST_STEM = 3
@@ -86,7 +87,7 @@ def _idf(containing: int, sentences: int) -> float:
 
 def _terms(text: str) -> list[str]:
     terms: list[str] = []
-    for match in _WORDS.finditer(unicodedata.normalize("NFKC", text).lower()):
+    for match in re.finditer(_WORDS, unicodedata.normalize("NFKC", text).lower()):
         word = match.group()
         if match["cjk"]:
             terms += word

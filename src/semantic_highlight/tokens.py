@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Chinese, Japanese and Korean characters with their punctuation and full-width forms.
-_CJK = re.compile(
+# Chinese, Japanese and Korean characters with their punctuation and full-width forms. Left to the cache of
+# ``re``: compiling it takes longer than importing the rest of this module.
+_CJK = (
     r"[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef"
     r"\U00020000-\U0003ffff]"
 )
@@ -130,7 +131,7 @@ class EstimatedCounter:
     def count(self, text: str) -> int:
         """Return the estimated tokens of ``text``, at least 1 unless it is empty."""
         spec = ENCODINGS[self.encoding]
-        other = len(_CJK.sub("", text))
+        other = len(re.sub(_CJK, "", text))
         tokens = spec.tokens_per_other * other + spec.tokens_per_cjk * (len(text) - other)
         return max(round(tokens), 1) if text else 0
 
