@@ -14,6 +14,9 @@ from semantic_highlight.types import SpanKind
 # would swallow is text to us. Inline Markdown is never looked at.
 _MARKDOWN = MarkdownIt("commonmark").enable("table").disable(["inline", "code", "reference", "html_block"])
 
+# The first parse fills a cache of rules in two steps; a thread that came between them would miss rules.
+_MARKDOWN.parse("a")
+
 _LEAVES: dict[str, SpanKind] = {
     "thead_open": "table_header",
     "tr_open": "table_row",

@@ -14,12 +14,14 @@ CODE_CUTS = tuple(map(re.compile, (rf"{_NEWLINE}(?:[^\S\r\n]*{_NEWLINE})+", _NEW
 def cut(text: str, start: int, end: int, *, limit: int, places: Sequence[re.Pattern[str]]) -> Iterator[int]:
     """Yield the ends of pieces of ``text[start:end]`` of about ``limit`` code points, the last being ``end``.
 
-    A piece is cut in its second half, at the last of the best places there; where there is none, at the
-    limit. White space at the end of a piece does not count.
+    A piece is cut at the last of the best places in the half ``limit`` before its longest end; where there
+    is none, at that end. White space at the end of a piece does not count.
     """
     stop = start + len(text[start:end].rstrip())
     while stop - start > limit:
-        start = _place(text, start + limit // 2, start + limit, places)
+        # The last piece is not left shorter than half the limit.
+        high = start + min(limit, max(limit // 2, stop - start - limit // 2))
+        start = _place(text, max(start + 1, high - limit // 2), high, places)
         while start < stop and text[start].isspace() and places is PROSE_CUTS:
             start += 1
         yield start

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import sentencex
 
-from semantic_highlight.splitting.stops import is_end
+from semantic_highlight.splitting.stops import NOTE_MARK, is_end
 
 _WINDOW = 2048
 """Code points the engine sees at once. Longer sentences are cut afterwards anyway."""
@@ -43,7 +43,7 @@ _WHOLE = re.compile(
 
 _LOOSE = frozenset("“”„‘’「」『』（）()[]【】《》〈〉\"'*_")
 _CLOSED = re.compile(
-    r"(?:[¹²³⁰-⁹]+|\[\d{1,3}\]|[)\]）】”’」』]|[\"'*_]+(?=[\s\u3000-\u9fff]|$)|</\w{1,10}>)*\s*"
+    rf"((?:{NOTE_MARK}|[)\]）】”’」』]|[\"'*_]+(?=[\s\[\u3000-\u9fff]|$)|</\w{{1,10}}>)*)\s*"
 )
 
 
@@ -71,13 +71,13 @@ def _inner_ends(text: str) -> list[int]:
     whole.reverse()
     ends: list[int] = []
     start = 0
-    for candidate in sorted({_settle(text, end) for end in candidates}):
-        while whole and whole[-1][1] <= candidate:
+    for closed, end in sorted({_settle(text, candidate) for candidate in candidates}):
+        while whole and whole[-1][1] <= end:
             whole.pop()
-        inside = bool(whole) and whole[-1][0] < candidate
-        if start < candidate < len(text) and not inside and is_end(text, start, candidate):
-            ends.append(candidate)
-            start = candidate
+        inside = bool(whole) and whole[-1][0] < end
+        if start < closed and end < len(text) and not inside and is_end(text, start, closed, end):
+            ends.append(end)
+            start = end
     return ends
 
 
@@ -100,9 +100,9 @@ def _engine_ends(text: str) -> Iterator[int]:
         yield end
 
 
-def _settle(text: str, end: int) -> int:
-    """Move an end to behind the quotation marks, brackets and white space that close its sentence."""
+def _settle(text: str, end: int) -> tuple[int, int]:
+    """Return where the marks that close the sentence at ``end`` end, and the white space after them."""
     while end and (text[end - 1].isspace() or text[end - 1] in _LOOSE or text.startswith("![", end - 1)):
         end -= 1
-    closed = _CLOSED.match(text, end)
-    return closed.end() if closed else end
+    match = _CLOSED.match(text, end)
+    return (match.end(1), match.end()) if match else (end, end)

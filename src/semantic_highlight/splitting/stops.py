@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
-_TAIL = re.compile(r"(?:[¹²³⁰-⁹]|\[\d{1,3}\]|</\w{1,10}>|[“”‘’「」『』（）()\[\]\"'*_])+$")
+_CONTEXT = 32
+"""Code points before a stop that tell what it is: bounded, so that many stops in a row stay cheap."""
+
+NOTE_MARK = r"(?:[¹²³⁰-⁹]|\[(?:\d{1,3}|[a-z]{1,2}|[a-z]{1,4}\ \d{1,2})\])"
+"""A mark that sends the reader to a note, after the stop: ``[3]``, ``[a]``, ``[n 1]``, ``¹``."""
+
+_TAIL = re.compile(rf"(?:{NOTE_MARK}|</\w{{1,10}}>|[“”‘’「」『』（）()\[\]\"'*_])+$")
 """What may stand between a stop and the white space after its sentence."""
 
-_REFERENCE = re.compile(r"[.!?…](?:\[\d{1,3}\])+$")
+_NOTED = re.compile(rf"[.!?…][\"”’]?{NOTE_MARK}+$")
 _NEVER_FIRST = frozenset(",;:，、；：。．.!?！？)]）】”’」』》〉%—–·/|")
 _PARTICLES = frozenset("的地得了着过等和与及")
 """Chinese words that go on with a phrase whose quotation mark has just closed."""
@@ -38,45 +44,46 @@ _STARTER = re.compile(
 """Words that show a missing space in ``ends here.The next``, where ``self.Value`` is one word."""
 
 
-def is_end(text: str, start: int, end: int) -> bool:
-    """Whether the sentence that begins at ``start`` ends at ``end``, white space after it included.
+def is_end(text: str, start: int, closed: int, end: int) -> bool:
+    """Whether the sentence that begins at ``start`` ends at ``end``.
 
     Args:
         text: The text.
         start: Where the sentence begins.
-        end: A place behind a stop and what closes it, inside ``text``.
+        closed: A place behind a stop and the marks that close it, after ``start``.
+        end: Where the white space after ``closed`` ends, inside ``text``.
     """
-    sentence = text[start:end].rstrip()
-    tail = _TAIL.search(sentence[-24:])
-    core = sentence[: -len(tail.group())] if tail else sentence
+    sentence = text[max(start, closed - _CONTEXT) : closed]
+    tail = _TAIL.search(sentence)
+    core = sentence[: tail.start()] if tail else sentence
     following = text[end]
     image = text.startswith("![", end)
     if not core or core[-1].isalnum() or (following in _NEVER_FIRST and not image):
         return False
-    if _NO_SENTENCE.fullmatch(sentence):
+    if closed - start < _CONTEXT and _NO_SENTENCE.fullmatch(sentence):
         return False
     if tail:
-        return _ends_closed(sentence, core, following)
-    if len(sentence) == end - start:
+        return _ends_closed(sentence, core, following, opening=text[start])
+    if closed == end:
         return _ends_without_space(core, text, end)
     return not _is_abbreviation(core, following)
 
 
 def _is_abbreviation(core: str, following: str) -> bool:
     """Whether the stop at the end of ``core`` belongs to its last word or number."""
-    if following.islower() and core[-2].isdecimal():
+    if following.islower() and core[-2:-1].isdecimal():
         return True  # 2. eggs
     if (following.isdecimal() or following.islower()) and _ABBREVIATION.search(core[-9:]):
         return True
     return bool(_TITLE.search(core[-6:]) or _ITEM.search(core[-6:]))
 
 
-def _ends_closed(sentence: str, core: str, following: str) -> bool:
+def _ends_closed(sentence: str, core: str, following: str, *, opening: str) -> bool:
     """Whether a stop inside quotation marks or brackets ends the sentence around them, too."""
     if following in _PARTICLES or "a" <= following <= "z":
         return False
     if sentence[-1] in ")）]】" and core[-1] != "。":
-        return sentence[0] in "(（[【" or _REFERENCE.search(sentence[-24:]) is not None
+        return opening in "(（[【" or _NOTED.search(sentence) is not None
     return True
 
 
