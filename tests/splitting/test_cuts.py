@@ -53,3 +53,7 @@ def test_a_long_table_row_is_cut_and_stays_a_row():
     assert kinds[0] == "table_header"
     assert set(kinds[1:]) == {"table_row"}
     assert all(len(piece.rstrip()) <= 1200 for piece in pieces(text))
+
+
+def test_the_last_piece_is_no_crumb():
+    assert [len(piece) for piece in pieces("字" * 1210)] == [610, 600]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
+from semantic_highlight.splitting.lines import ends_like_sentence
 from semantic_highlight.types import SpanKind
 
 # `code` off: text cut from a PDF is indented without being code. `html_block` and `reference` off: what they
@@ -72,14 +73,20 @@ def _leaves(source: Sequence[str]) -> Iterator[Block]:
         if kind == "prose" and first in items:
             kind = "list_item"
         if kind == "heading" and not _is_heading(source[first:last]):
-            kind = "prose"
+            yield Block(first, last - 1, "prose")
+            first, kind = last - 1, "line"
         yield Block(first, last, kind)
         reached = last
 
 
 def _is_heading(lines: Sequence[str]) -> bool:
-    """Whether a heading of Markdown is one to a reader: one line, underlined with more than a ``--``."""
-    return len(lines) == 1 or (len(lines) == 2 and len(lines[1].strip(" \t>")) > 2)
+    """Whether a heading of Markdown is one to a reader.
+
+    An underlined one must be one line, not a sentence over a rule, and ``--`` signs a mail.
+    """
+    if len(lines) == 1:
+        return True
+    return len(lines) == 2 and len(lines[1].strip(" \t>")) > 2 and not lines[0].rstrip().endswith((".", "。"))
 
 
 def _tile(leaves: Sequence[Block], lines: Sequence[str]) -> list[Block]:
@@ -117,7 +124,7 @@ def _stray_fences(lines: Sequence[str]) -> Iterator[int]:
 
     Retrieved chunks often begin inside a code block. Taken as an opening, its closing fence would turn all
     the prose after it into code. A bare fence is taken for a closing one when the next fence names a
-    language, or when there is none.
+    language, or when there is none and sentences follow.
     """
     opened: tuple[int, str, str] | None = None
     for i, line in enumerate(lines):
@@ -133,5 +140,5 @@ def _stray_fences(lines: Sequence[str]) -> Iterator[int]:
             elif not opened[2]:
                 yield opened[0]
                 opened = (i, marks, info)
-    if opened is not None and not opened[2]:
+    if opened is not None and not opened[2] and any(map(ends_like_sentence, lines[opened[0] + 1 :][:5])):
         yield opened[0]

@@ -151,11 +151,10 @@ def _goes_on(line: str, following: str, fill: float, *, wrapped: bool) -> bool:
         return line[-1] == "." and fill >= 0.9
     if _UNFINISHED.search(line[-12:]) or following[0] in ",，。、）)；;":
         return fill >= 0.4
-    if _COLUMNS.search(line) and _COLUMNS.search(following):
-        return False
+    columns = [_COLUMNS.search(line) is not None, _COLUMNS.search(following) is not None]
     if following[0].islower():
-        return fill >= 0.6
-    return wrapped and fill >= 0.9
+        return fill >= 0.6 and not all(columns)
+    return wrapped and fill >= 0.9 and not any(columns)
 
 
 def _fill(line: str, following: str) -> int:
