@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from markdown_it import MarkdownIt
+from functools import cache
+from typing import TYPE_CHECKING
 
 from semantic_highlight.splitting.lines import ends_like_sentence
 from semantic_highlight.types import SpanKind
 
-# `code` off: text cut from a PDF is indented without being code. `html_block` and `reference` off: what they
-# would swallow is text to us. Inline Markdown is never looked at.
-_MARKDOWN = MarkdownIt("commonmark").enable("table").disable(["inline", "code", "reference", "html_block"])
-
-# The first parse fills a cache of rules in two steps; a thread that came between them would miss rules.
-_MARKDOWN.parse("a")
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _LEAVES: dict[str, SpanKind] = {
     "thead_open": "table_header",
@@ -30,6 +26,19 @@ _LEAVES: dict[str, SpanKind] = {
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)$")
 _FRONT_MATTER = re.compile(r"---[ \t]*$")
 _FRONT_MATTER_LINES = 60
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    """Return the parser, loaded at the first use because its import takes a third of the package's."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415
+
+    # `code` off: text cut from a PDF is indented without being code. `html_block` and `reference` off: what
+    # they would swallow is text to us. Inline Markdown is never looked at.
+    parser = MarkdownIt("commonmark").enable("table").disable(["inline", "code", "reference", "html_block"])
+    # The first parse fills a cache of rules in two steps; a thread that came between them would miss rules.
+    parser.parse("a")
+    return parser
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ def _leaves(source: Sequence[str]) -> Iterator[Block]:
     """Yield what Markdown finds, in order and without overlap; lines that nest too deeply are left out."""
     items: set[int] = set()
     reached = 0
-    for token in _MARKDOWN.parse("\n".join(source)):
+    for token in _markdown().parse("\n".join(source)):
         if token.map is None:
             continue
         first, last = token.map
