@@ -31,7 +31,7 @@ _FRONT_MATTER_LINES = 60
 @cache
 def _markdown() -> MarkdownIt:
     """Return the parser, loaded at the first use because its import takes a third of the package's."""
-    from markdown_it import MarkdownIt  # noqa: PLC0415
+    from markdown_it import MarkdownIt
 
     # `code` off: text cut from a PDF is indented without being code. `html_block` and `reference` off: what
     # they would swallow is text to us. Inline Markdown is never looked at.
