@@ -3,21 +3,25 @@
 One JSON object a line, plain or gzip'ed::
 
     {"id": "...", "dataset": "...", "lang": "en", "query": "...", "context": "...", "title": null,
-     "answer_spans": [[start, end], ...],      code-point offsets into context, end exclusive; [] = not answered
+     "answer_spans": [[start, end], ...],      code points of context, end exclusive; [] = not answered
      "sentence_spans": [[s, e], ...] or null,  where the source labels sentences itself
-     "sentence_labels": [0 | 1, ...] or null}
+     "sentence_labels": [0 | 1, ...] or null,
+     "teacher_score": 0.0 to 1.0 or null}      how relevant a ranking model finds the context; may be left out
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from semantic_highlight.errors import InputError
+from semantic_highlight.types import Span, Splitter
 
 SpanPair = tuple[int, int]
 
@@ -36,6 +40,7 @@ class Record:
         answer_spans: Ranges of ``context`` that answer; empty when nothing does.
         sentence_spans: The source's own sentences, or None.
         sentence_labels: 1 for a sentence that answers, one for each of ``sentence_spans``, or None.
+        teacher_score: How relevant a ranking model finds the context, in [0, 1], or None.
     """
 
     id: str
@@ -47,6 +52,7 @@ class Record:
     answer_spans: tuple[SpanPair, ...]
     sentence_spans: tuple[SpanPair, ...] | None
     sentence_labels: tuple[int, ...] | None
+    teacher_score: float | None = None
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -58,14 +64,19 @@ def read_records(path: Path) -> Iterator[Record]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a .jsonl or .jsonl.gz file of records")
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield parse_record(json.loads(line))
-            except (InputError, json.JSONDecodeError) as error:
-                raise InputError(f"{path}, line {number}: {error}") from error
+    number = 0
+    try:
+        with opener(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                number += 1
+                if line.strip():
+                    yield parse_record(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {number}: this is no JSON: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}, line {number}: {error}") from error
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}, after line {number}: the file cannot be read on: {error}") from error
 
 
 def parse_record(row: Any) -> Record:
@@ -79,46 +90,65 @@ def parse_record(row: Any) -> Record:
     query, context = (_text(row, field) for field in ("query", "context"))
     sentence_spans = row.get("sentence_spans")
     spans = None if sentence_spans is None else _spans(sentence_spans, "sentence_spans", len(context))
+    if spans and any(one[1] > other[0] for one, other in pairwise(spans)):
+        raise InputError("field 'sentence_spans' is not in order: give sentences as they stand, apart")
+    title = row.get("title")
+    if title is not None and not isinstance(title, str):
+        raise InputError(f"field 'title' is {title!r}: give a text or null")
     return Record(
         id=str(row.get("id", "")),
         dataset=str(row.get("dataset", "")),
         lang=str(row.get("lang", "")),
         query=query,
         context=context,
-        title=row.get("title"),
+        title=title,
         answer_spans=_spans(row.get("answer_spans", []), "answer_spans", len(context)),
         sentence_spans=spans,
         sentence_labels=_labels(row.get("sentence_labels"), spans),
+        teacher_score=_share(row.get("teacher_score"), "teacher_score"),
     )
 
 
 def _text(row: dict[str, Any], field: str) -> str:
-    value = row.get(field)
+    if field not in row:
+        raise InputError(f"field {field!r} is missing: give a text that is not blank")
+    value = row[field]
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"field {field!r} is {value!r}: give a text that is not blank")
     return value
 
 
 def _spans(value: Any, field: str, length: int) -> tuple[SpanPair, ...]:
-    try:
-        spans = tuple((int(start), int(end)) for start, end in value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"field {field!r} is {value!r}: give a list of [start, end] pairs") from error
-    for start, end in spans:
+    if not isinstance(value, list) or not all(_is_pair(pair) for pair in value):
+        raise InputError(f"field {field!r} is {value!r}: give a list of [start, end] pairs of whole numbers")
+    for start, end in value:
         if not 0 <= start < end <= length:
             raise InputError(f"field {field!r} has [{start}, {end}]: allowed is 0 <= start < end <= {length}")
-    return spans
+    return tuple((start, end) for start, end in value)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value)
 
 
 def _labels(value: Any, spans: tuple[SpanPair, ...] | None) -> tuple[int, ...] | None:
     if value is None:
         return None
-    if spans is None or len(value) != len(spans):
-        expected = "sentence_spans first" if spans is None else f"{len(spans)} labels, one a span"
-        raise InputError(f"field 'sentence_labels' has {len(value)} labels: give {expected}")
-    if any(label not in {0, 1} for label in value):
-        raise InputError(f"field 'sentence_labels' is {value!r}: a label is 0 or 1")
-    return tuple(int(label) for label in value)
+    if spans is None:
+        raise InputError("field 'sentence_labels' has nothing to label: give 'sentence_spans' too")
+    if not isinstance(value, list) or not all(type(label) is int and label in {0, 1} for label in value):
+        raise InputError(f"field 'sentence_labels' is {value!r}: give a list of 0 and 1")
+    if len(value) != len(spans):
+        raise InputError(f"field 'sentence_labels' has {len(value)} labels: give {len(spans)}, one a span")
+    return tuple(value)
+
+
+def _share(value: Any, field: str) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in {int, float} or not 0 <= value <= 1:
+        raise InputError(f"field {field!r} is {value!r}: give a number from 0 to 1, or null")
+    return float(value)
 
 
 def sentence_targets(
@@ -126,3 +156,16 @@ def sentence_targets(
 ) -> list[int]:
     """Label each sentence 1 when an answer span touches it, else 0."""
     return [int(any(a < end and b > start for a, b in answer_spans)) for start, end in sentences]
+
+
+def labelled_spans(record: Record, splitter: Splitter) -> tuple[list[Span], list[int]]:
+    """Return the sentences of a record and their labels.
+
+    The source's own sentences and labels where it has them; else the splitter's sentences, of which one
+    is positive when an answer span touches it.
+    """
+    if record.sentence_spans is None or record.sentence_labels is None:
+        spans = splitter(record.context)
+        pairs = [(span.start, span.end) for span in spans]
+        return spans, sentence_targets(record.answer_spans, pairs)
+    return [Span(start, end) for start, end in record.sentence_spans], list(record.sentence_labels)

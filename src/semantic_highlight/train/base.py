@@ -28,12 +28,39 @@ logger = logging.getLogger(__name__)
 
 HAN = re.compile(r"^[㐀-鿿]+$")
 MAX_HAN_RUN = 64
-"""Longest run of Han characters given to WordPiece at once: longer ones would pass its limit of 100 and become [UNK]."""
+"""Longest run of Han characters given to WordPiece at once; over its limit of 100 all would be [UNK]."""
 _CEDICT_LINE = re.compile(r"^\S+ (\S+) \[[^\]]*\] /(.*)/\s*$")
 _PARENTHESES = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _SKIPPED_GLOSS = re.compile(r"^(CL:|surname |variant of|old variant|see |abbr\. |also written|also pr)")
 _STOP_PIECES = frozenset(
-    "a an the to of in on for and or with by from be sb sth one 's s , . ; ' - / etc".split()
+    [
+        "a",
+        "an",
+        "the",
+        "to",
+        "of",
+        "in",
+        "on",
+        "for",
+        "and",
+        "or",
+        "with",
+        "by",
+        "from",
+        "be",
+        "sb",
+        "sth",
+        "one",
+        "'s",
+        "s",
+        ",",
+        ".",
+        ";",
+        "'",
+        "-",
+        "/",
+        "etc",
+    ]
 )
 
 

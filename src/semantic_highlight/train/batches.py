@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.train.data import IGNORED, Example
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GOLD_WINDOW_SHARE = 0.85
 """Share of the windows of a long document that are chosen among those with an answer."""
@@ -24,21 +27,38 @@ class Features:
         window: The model input.
         sentences: Sentence number of every context token in the window, ``[tokens]``.
         labels: Label of every sentence of the window, ``[sentences]``.
+        example: The example that the window is of.
+        present: Which of the example's spans are the sentences of the window, ``[sentences]``.
+        relevance: How relevant a teacher found what the window shows, in [0, 1], or None.
     """
 
     window: Window
     sentences: NDArray[np.int64]
     labels: NDArray[np.int64]
+    example: Example
+    present: NDArray[np.int64]
+    relevance: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded tensors, ``[batch, length]``; ``sentence_index`` numbers sentences across the batch and is -1 off the context."""
+    """Padded tensors of a group of features.
+
+    Attributes:
+        inputs: The model's inputs by name, ``[batch, length]``.
+        sentence_index: ``[batch, length]``, numbers the sentences across the batch; -1 off the context.
+        labels: ``[sentences]``, see ``Example``.
+        relevance: ``[batch]``, what a teacher said of each, NaN where none was asked.
+        tokens: How many there are, padding not counted.
+        soft: ``[sentences]``, teachers' scores in [0, 1], or None without teachers.
+    """
 
     inputs: dict[str, torch.Tensor]
     sentence_index: torch.Tensor
     labels: torch.Tensor
+    relevance: torch.Tensor
     tokens: int
+    soft: torch.Tensor | None = None
 
 
 def featurise(example: Example, tokenizer: PairTokenizer, rng: np.random.Generator) -> Features | None:
@@ -58,7 +78,9 @@ def featurise(example: Example, tokenizer: PairTokenizer, rng: np.random.Generat
     present, sentences = np.unique(numbers[slice(*window.tokens)], return_inverse=True)
     if (labels[present] == IGNORED).all():
         return None
-    return Features(window, sentences.astype(np.int64), labels[present])
+    # What was said of the whole need not hold for a part without an answer.
+    relevance = example.relevance if len(windows) == 1 or (labels[present] == 1).any() else None
+    return Features(window, sentences.astype(np.int64), labels[present], example, present, relevance)
 
 
 def batch_by_length(
@@ -91,7 +113,8 @@ def collate(features: Sequence[Features]) -> Batch:
         base += len(feature.labels)
     inputs = {"input_ids": ids, "token_type_ids": types, "position_ids": positions, "block_ids": blocks}
     labels = torch.from_numpy(np.concatenate([f.labels for f in features]))
-    return Batch(inputs, index, labels, int((blocks >= 0).sum()))
+    relevance = torch.tensor([np.nan if f.relevance is None else f.relevance for f in features])
+    return Batch(inputs, index, labels, relevance, int((blocks >= 0).sum()))
 
 
 def pool_batches(

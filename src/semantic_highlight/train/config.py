@@ -1,29 +1,22 @@
-"""The configuration of a training run, read from TOML and checked field by field."""
+"""The configurations of the runs that train: the pruning model, and its base before that."""
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
-from semantic_highlight.errors import InputError
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from semantic_highlight.train.toml import Section, Share, read_toml
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Section):
+class Source(Section):
     """One file of records and how much of the mixture it is."""
 
     path: str
     """A ``.jsonl`` or ``.jsonl.gz`` file, relative to ``data_dir``."""
     weight: float = Field(gt=0)
-    """Share of the examples drawn, relative to the other sources."""
+    """Share of the examples drawn, relative to the other sources; a source gives at least one a pool."""
     cap: int | None = Field(default=None, gt=0)
     """Use only this many rows, chosen by the seed."""
     join: Share = 0.0
@@ -36,7 +29,7 @@ class Source(_Section):
     """Leave out rows in which more than this share of the sentences is positive."""
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """A file measured during training."""
 
     path: str
@@ -45,7 +38,7 @@ class Evaluation(_Section):
     """Measure only the documents that a source with the same value left out; 0 measures all."""
 
 
-class Optimisation(_Section):
+class Optimisation(Section):
     """How the weights move. Defaults: what a 22 M encoder on a CPU took best (RUNS.md)."""
 
     learning_rate: float = Field(default=3e-4, gt=0)
@@ -64,8 +57,8 @@ class Optimisation(_Section):
     """Weight of the loss on each sentence's mean logit, beside the loss on tokens."""
 
 
-class TrainConfig(_Section):
-    """A whole run."""
+class RunConfig(Section):
+    """What every run has that takes optimizer steps and can be resumed."""
 
     base: str
     """Folder of the encoder to start from."""
@@ -74,57 +67,81 @@ class TrainConfig(_Section):
     """Folder of the run: its state, its log and, at the end, the model."""
     tokens: int = Field(gt=0)
     """How long to train, in tokens seen, padding not counted."""
-    seed: int = 13
-    max_length: int = Field(default=400, ge=32)
-    """Most tokens of a training window."""
-    query_tokens: int = Field(default=64, gt=0)
+    seed: int = Field(default=13, ge=0)
     batch_tokens: int = Field(default=4096, gt=0)
     """Most tokens of a batch, padding counted."""
     pool: int = Field(default=1024, gt=0)
     """Examples drawn at once, sorted by length into batches."""
-    interaction: bool = True
-    ranking: bool = False
-    freeze_encoder: bool = False
     bf16: bool = False
+    """Compute in bfloat16; the weights stay in fp32."""
+    log_every: int = Field(default=20, gt=0)
+    """Optimizer steps between two entries of the log."""
+    save_every: int = Field(default=100, gt=0)
+    """Optimizer steps between two saved states."""
+    optimisation: Optimisation = Optimisation()
+
+
+class TrainConfig(RunConfig):
+    """A whole run. ``base`` may also be a finished model of this package, or ``bundled``, to fine-tune it."""
+
+    name: str = Field(default="semantic-highlight", min_length=1)
+    """What the trained model calls itself in the savings record."""
+    max_length: int = Field(default=400, ge=32)
+    """Most tokens of a training window."""
+    query_tokens: int = Field(default=64, gt=0)
+    interaction: bool = True
+    """Add the cosine term of the pruning head; a finished base keeps what it has."""
+    ranking: bool = False
+    """Train a ranking head too, on the ``teacher_score`` of the records that carry one."""
+    ranking_weight: float = Field(default=0.05, gt=0)
+    """Weight of the ranking loss beside the pruning loss (Provence: 0.05)."""
+    distill_weight: Share = 0.5
+    """With teachers, weight of their scores; the labels keep the rest."""
+    freeze_encoder: bool = False
+    """Train the heads alone."""
     lora_rank: int = Field(default=0, ge=0)
     """Rank of LoRA adapters in the encoder; 0 trains the encoder itself."""
-    log_every: int = Field(default=20, gt=0)
-    save_every: int = Field(default=100, gt=0)
     evaluate_every: int = Field(default=300, gt=0)
+    """Optimizer steps between two measurements of the evaluation files."""
     patience: int = Field(default=0, ge=0)
-    """Stop after this many evaluations without a better mean AP; 0 never stops early."""
-    optimisation: Optimisation = Optimisation()
+    """Stop after this many evaluations without a better mean AP, and keep the best; 0 never stops early."""
     sources: list[Source] = Field(min_length=1)
-    evaluation: list[Evaluation] = []
+    evaluation: list[Evaluation] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if self.lora_rank and self.freeze_encoder:
+            raise ValueError("lora_rank and freeze_encoder exclude each other: set one of them")
+        if self.patience and not self.evaluation:
+            raise ValueError("patience needs something to measure: add an [[evaluation]]")
+        if self.query_tokens + 8 > self.max_length:
+            raise ValueError("max_length leaves no room for a context: raise it, or lower query_tokens")
+        return self
+
+
+class TextSource(Section):
+    """One file of plain text."""
+
+    path: str
+    """A ``.txt`` or ``.txt.gz`` file in UTF-8, relative to ``data_dir``."""
+    weight: float = Field(default=1.0, gt=0)
+    """Share of the examples drawn, relative to the other files."""
+
+
+class AdaptConfig(RunConfig):
+    """Masked-language-model adaptation of a base encoder (Devlin et al. 2019) before training."""
+
+    length: int = Field(default=128, ge=16)
+    """Most tokens of an example, special tokens included."""
+    mask: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the tokens to predict."""
+    texts: list[TextSource] = Field(min_length=1)
 
 
 def load_config(path: Path) -> TrainConfig:
-    """Read and check a TOML file.
+    """Read the configuration of a training run.
 
     Raises:
-        InputError: Names the file, the line where it can be told, the field and what is allowed.
+        InputError: Names the file, the line, the field, what came and what is allowed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        return TrainConfig.model_validate(tomllib.loads(text))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give the path of a TOML configuration") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}") from error
-    except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error, text)}") from error
-
-
-def _explain(error: ValidationError, text: str) -> str:
-    problems = []
-    for item in error.errors():
-        field = ".".join(str(part) for part in item["loc"])
-        line = _line_of(str(item["loc"][-1]), text)
-        place = f"line {line}, field {field}" if line else f"field {field}"
-        problems.append(f"{place}: {item['msg']} (got {item['input']!r})")
-    return "; ".join(problems)
-
-
-def _line_of(key: str, text: str) -> int | None:
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if line.split("=")[0].strip() == key]
-    return lines[0] if len(lines) == 1 else None
+    return read_toml(path, TrainConfig)

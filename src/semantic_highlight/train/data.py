@@ -32,12 +32,16 @@ MIN_LEAK = 2
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A query and a document whose every span is labelled 1, 0 or ``IGNORED``."""
+    """A query and a document whose every span is labelled 1, 0 or ``IGNORED``.
+
+    ``relevance`` is how relevant a teacher found the document, in [0, 1], or None where none was asked.
+    """
 
     query: str
     context: str
     spans: tuple[Span, ...]
     labels: tuple[int, ...]
+    relevance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class SourceStream:
             return self._without_answer(row, rng)
         if chance < self._source.unanswerable + self._source.join:
             return self._joined(row, rng)
-        return Example(row.record.query, row.record.context, row.spans, row.labels)
+        return join(row.record.query, [row], "", relevance=row.record.teacher_score)
 
     def _others(self, row: Row, count: int, rng: np.random.Generator) -> list[Row]:
         """Choose other paragraphs: of the same title first, then any."""
@@ -119,9 +123,10 @@ class SourceStream:
     def _joined(self, row: Row, rng: np.random.Generator) -> Example:
         others = [as_negative(other, row) for other in self._others(row, int(rng.integers(1, 6)), rng)]
         parts = [row, *others]
-        return join(
-            row.record.query, [parts[i] for i in rng.permutation(len(parts))], str(rng.choice(SEPARATORS))
-        )
+        mixed = [parts[i] for i in rng.permutation(len(parts))]
+        separator = str(rng.choice(SEPARATORS))
+        # A document is as relevant as its best part.
+        return join(row.record.query, mixed, separator, relevance=row.record.teacher_score)
 
     def _without_answer(self, row: Row, rng: np.random.Generator) -> Example:
         others = [as_negative(other, row) for other in self._others(row, int(rng.integers(1, 4)), rng)]
@@ -129,7 +134,7 @@ class SourceStream:
 
 
 def as_negative(paragraph: Row, asked: Row) -> Row:
-    """Return a paragraph as a negative for another row's query; sentences with its answer string are ignored."""
+    """Return a paragraph as a negative for another row's query; sentences with its answer are ignored."""
     context = asked.record.context
     answers = {context[s:e] for s, e in asked.record.answer_spans if MIN_LEAK <= e - s <= 40}
     text = paragraph.record.context
@@ -137,16 +142,18 @@ def as_negative(paragraph: Row, asked: Row) -> Row:
     return Row(paragraph.record, paragraph.spans, labels)
 
 
-def join(query: str, rows: Sequence[Row], separator: str) -> Example:
+def join(query: str, rows: Sequence[Row], separator: str, *, relevance: float | None = None) -> Example:
     """Join paragraphs into one document; a separator belongs to the sentence before it."""
-    context, spans, labels = "", [], []
+    context = ""
+    spans: list[Span] = []
+    labels: list[int] = []
     for number, row in enumerate(rows):
         base = len(context)
         context += row.record.context + (separator if number < len(rows) - 1 else "")
         moved = [Span(s.start + base, s.end + base, s.kind) for s in row.spans]
         spans += moved
         labels += row.labels
-    return Example(query, context, tuple(spans), tuple(labels))
+    return Example(query, context, tuple(spans), tuple(labels), relevance)
 
 
 class Mixture:
@@ -158,6 +165,11 @@ class Mixture:
         self._quotas = [max(1, round(config.pool * s.weight / total)) for s in config.sources]
         for source, stream, quota in zip(config.sources, self._streams, self._quotas, strict=True):
             logger.info("%s: %d rows, %d a pool", source.path, len(stream.rows), quota)
+
+    @property
+    def has_teacher_scores(self) -> bool:
+        """Whether any row says how relevant a teacher found it."""
+        return any(r.record.teacher_score is not None for stream in self._streams for r in stream.rows)
 
     def pool(self, number: int) -> list[Example]:
         """Return the examples of pool ``number``."""

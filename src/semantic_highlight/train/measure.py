@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from semantic_highlight.evaluate.metrics import average_precision, best_f1
 from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.train.data import Row
 from semantic_highlight.train.model import PruningModel
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 @torch.inference_mode()
 def row_scores(model: PruningModel, tokenizer: PairTokenizer, row: Row) -> NDArray[np.float64]:
-    """Return the score of every sentence of a row, in [0, 1]; a token in several windows counts by its mean."""
+    """Return the score of every sentence of a row; a token in several windows counts by its mean."""
     query, text = tokenizer.query_ids(row.record.query), tokenizer.tokenise(row.record.context)
     total, seen = np.zeros(len(text.ids)), np.zeros(len(text.ids))
     for window in tokenizer.windows(query, text, row.spans):

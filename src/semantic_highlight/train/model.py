@@ -34,7 +34,7 @@ class PruningHead(nn.Module):
 
     def forward(self, states: torch.Tensor, query_mask: torch.Tensor) -> torch.Tensor:
         """Return logits ``[batch, length]`` for states ``[batch, length, hidden]``."""
-        logits = self.linear(states).squeeze(-1)
+        logits: torch.Tensor = self.linear(states).squeeze(-1)
         if self.scale is None:
             return logits
         mask = query_mask.unsqueeze(-1).to(states.dtype)
