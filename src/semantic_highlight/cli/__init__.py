@@ -1,0 +1,63 @@
+"""The command line, ``semantic-highlight``: one file a subcommand, which loads what it needs when it runs.
+
+Exit codes: 0 done; 1 whoever read the output went away; 2 an input or an option that cannot be used, with
+one line on standard error that says why; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from semantic_highlight.cli.demo import demo
+from semantic_highlight.cli.prune import prune
+from semantic_highlight.errors import SemanticHighlightError
+
+__all__ = ["app", "main"]
+
+PROGRAM = "semantic-highlight"
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich alone would take 100 ms to import
+)
+app.command()(prune)
+app.command()(demo)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Keep the sentences of documents that answer a query, and drop the others."""
+    if show_version:
+        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: Instead of the process's own.
+    """
+    try:
+        return app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0
+    except typer.TyperException as error:
+        return _refused(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help")
+    except SemanticHighlightError as error:
+        return _refused(str(error))
+
+
+def _refused(reason: str) -> int:
+    # One line, whatever a file's name or a library's message has in it.
+    sys.stderr.write(f"{PROGRAM}: {' '.join(reason.split())}\n")
+    return 2
