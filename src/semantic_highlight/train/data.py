@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from semantic_highlight.errors import InputError
-from semantic_highlight.records import Record, read_records, sentence_targets
+from semantic_highlight.records import Record, labelled_spans, read_records
 from semantic_highlight.train.config import Source, TrainConfig
 from semantic_highlight.types import Span
 
@@ -61,12 +61,8 @@ def held_out(record: Record, share: float) -> bool:
 
 def label_row(record: Record, splitter: Callable[[str], list[Span]]) -> Row:
     """Label the sentences of a record: the source's own where it has them, else the splitter's."""
-    if record.sentence_spans is not None and record.sentence_labels is not None:
-        spans = tuple(Span(s, e) for s, e in record.sentence_spans)
-        return Row(record, spans, record.sentence_labels)
-    spans = tuple(splitter(record.context))
-    labels = sentence_targets(record.answer_spans, [(s.start, s.end) for s in spans])
-    return Row(record, spans, tuple(labels))
+    spans, labels = labelled_spans(record, splitter)
+    return Row(record, tuple(spans), tuple(labels))
 
 
 class SourceStream:
