@@ -17,7 +17,7 @@ import numpy as np
 
 from semantic_highlight.errors import InputError
 from semantic_highlight.records import Record, labelled_spans, read_records
-from semantic_highlight.train.config import Source, TrainConfig
+from semantic_highlight.train.config import Evaluation, Source, TrainConfig
 from semantic_highlight.types import Span
 
 logger = logging.getLogger(__name__)
@@ -174,3 +174,20 @@ class Mixture:
             for stream, quota in zip(self._streams, self._quotas, strict=True)
             for i in range(quota)
         ]
+
+
+def evaluation_rows(
+    evaluation: Evaluation, data_dir: Path, splitter: Callable[[str], list[Span]]
+) -> list[Row]:
+    """Read the rows of an evaluation file that are measured, evenly spread over it.
+
+    Raises:
+        InputError: If there is none.
+    """
+    records = list(read_records(data_dir / evaluation.path))
+    if evaluation.hold_out:
+        records = [r for r in records if held_out(r, evaluation.hold_out)]
+    if not records:
+        raise InputError(f"{evaluation.path} gives no row to evaluate on: look at hold_out")
+    step = max(len(records) // evaluation.cap, 1)
+    return [label_row(record, splitter) for record in records[::step][: evaluation.cap]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +12,16 @@ import torch
 from semantic_highlight.errors import InputError
 from semantic_highlight.models.checkpoint import TOKENIZER_NAME, ModelConfig
 from semantic_highlight.models.pairs import PairTokenizer
-from semantic_highlight.records import read_records
 from semantic_highlight.train.batches import Batch, Features, collate, pool_batches
 from semantic_highlight.train.build import base_folder, build_model, merged, write_model
-from semantic_highlight.train.config import Evaluation, TrainConfig
-from semantic_highlight.train.data import Mixture, Row, held_out, label_row
+from semantic_highlight.train.config import TrainConfig
+from semantic_highlight.train.data import Mixture, evaluation_rows
 from semantic_highlight.train.distill import teacher_scores
 from semantic_highlight.train.loss import hard_targets, pruning_loss, ranking_loss, soft_targets
 from semantic_highlight.train.measure import measure
 from semantic_highlight.train.model import PruningModel
 from semantic_highlight.train.runner import Runner
-from semantic_highlight.train.state import digest, find_folder, write_folder
+from semantic_highlight.train.state import copy_files, digest, find_folder, write_folder
 from semantic_highlight.types import Scorer, Span
 
 Splitter = Callable[[str], list[Span]]
@@ -52,7 +50,9 @@ class Trainer(Runner[TrainConfig, PruningModel, Batch]):
         self.mixture = Mixture(config, splitter)
         if config.ranking and not self.mixture.has_teacher_scores:
             raise InputError("ranking = true, but no record has a 'teacher_score': add it, or train without")
-        self.evaluation = [(e, evaluation_rows(e, config, splitter)) for e in config.evaluation]
+        self.evaluation = [
+            (e, evaluation_rows(e, Path(config.data_dir), splitter)) for e in config.evaluation
+        ]
         files = {source.path: digest(Path(config.data_dir) / source.path) for source in config.sources}
         files[TOKENIZER_NAME] = digest(self._base / TOKENIZER_NAME)
         files |= {f"teacher {number}": teacher.name for number, teacher in enumerate(self.teachers)}
@@ -148,24 +148,3 @@ class Trainer(Runner[TrainConfig, PruningModel, Batch]):
             default_threshold=0.5,
             encoder=merged(self.network).encoder.config.to_dict(),
         )
-
-
-def copy_files(source: Path, target: Path) -> None:
-    """Copy the files of a folder into another that exists."""
-    for path in source.iterdir():
-        shutil.copyfile(path, target / path.name)
-
-
-def evaluation_rows(evaluation: Evaluation, config: TrainConfig, splitter: Splitter) -> list[Row]:
-    """Read the rows of an evaluation file that the run measures, evenly spread over it.
-
-    Raises:
-        InputError: If there is none.
-    """
-    records = list(read_records(Path(config.data_dir) / evaluation.path))
-    if evaluation.hold_out:
-        records = [r for r in records if held_out(r, evaluation.hold_out)]
-    if not records:
-        raise InputError(f"{evaluation.path} gives no row to evaluate on: look at hold_out")
-    step = max(len(records) // evaluation.cap, 1)
-    return [label_row(record, splitter) for record in records[::step][: evaluation.cap]]

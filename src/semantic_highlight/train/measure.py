@@ -17,26 +17,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@torch.inference_mode()
 def row_scores(model: PruningModel, tokenizer: PairTokenizer, row: Row) -> NDArray[np.float64]:
     """Return the score of every sentence of a row; a token in several windows counts by its mean."""
     query, text = tokenizer.query_ids(row.record.query), tokenizer.tokenise(row.record.context)
     total, seen = np.zeros(len(text.ids)), np.zeros(len(text.ids))
     for window in tokenizer.windows(query, text, row.spans):
         first, last = window.tokens
-        total[first:last] += _probabilities(model, window)
+        total[first:last] += 1 / (1 + np.exp(-window_logits(model, window)))
         seen[first:last] += 1
     running = np.concatenate([[0.0], np.cumsum(total / np.maximum(seen, 1))])
     ranges = span_ranges(text.offsets, row.spans)
     return np.array([(running[b] - running[a]) / max(b - a, 1) for a, b in ranges])
 
 
-def _probabilities(model: PruningModel, window: Window) -> NDArray[np.float64]:
+@torch.inference_mode()
+def window_logits(model: PruningModel, window: Window) -> NDArray[np.float64]:
+    """Return the logits of the context tokens of a window."""
     device = next(model.parameters()).device
     arrays = (window.ids, window.types, window.positions, window.blocks)
     logits, _ = model(*(torch.from_numpy(array)[None].to(device) for array in arrays))
-    scores: NDArray[np.float64] = logits[0].double().sigmoid().cpu().numpy()[window.places]
-    return scores
+    found: NDArray[np.float64] = logits[0].double().cpu().numpy()[window.places]
+    return found
 
 
 def measure(model: PruningModel, tokenizer: PairTokenizer, rows: Sequence[Row]) -> dict[str, float]:

@@ -36,6 +36,12 @@ def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def copy_files(source: Path, target: Path) -> None:
+    """Copy the files of a folder into another that exists."""
+    for path in source.iterdir():
+        shutil.copyfile(path, target / path.name)
+
+
 def find_folder(target: Path) -> Path | None:
     """Return the newest whole version of a folder written by :func:`write_folder`, or None."""
     candidates = (target, target.with_name(target.name + ".old"))
@@ -61,8 +67,8 @@ def save_state(folder: Path, *, progress: dict[str, Any], identity: Mapping[str,
     """
 
     def fill(new: Path) -> None:
-        _write_json(new / "progress.json", progress)
-        _write_json(new / "identity.json", identity)
+        write_json(new / "progress.json", progress)
+        write_json(new / "identity.json", identity)
         for name, part in parts.items():
             torch.save(part.state_dict(), new / f"{name}.pt")
         torch.save(torch.get_rng_state(), new / "rng.pt")
@@ -70,7 +76,8 @@ def save_state(folder: Path, *, progress: dict[str, Any], identity: Mapping[str,
     write_folder(folder, fill)
 
 
-def _write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file; inside :func:`write_folder` it is whole or absent."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
