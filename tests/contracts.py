@@ -161,6 +161,10 @@ class ScorerContract(Contract):
         assert copy.name == scorer.name
         assert_same(copy.score(self.QUERY, texts, spans), scorer.score(self.QUERY, texts, spans))
 
+
+class AnsweringScorerContract(ScorerContract):
+    """A scorer that knows something: the sentence that answers scores best."""
+
     @pytest.mark.parametrize(
         ("query", "sentences"),
         [("How long does the battery last?", ENGLISH), ("电池可以使用多久？", CHINESE)],

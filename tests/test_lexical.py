@@ -2,12 +2,12 @@ import math
 
 import pytest
 
-from contracts import ScorerContract
+from contracts import AnsweringScorerContract
 from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.types import Span
 
 
-class TestLexicalScorer(ScorerContract):
+class TestLexicalScorer(AnsweringScorerContract):
     @pytest.fixture
     def scorer(self):
         return LexicalScorer()

@@ -1,17 +1,17 @@
 import pytest
 
 from builders import split_on_stops
-from contracts import ScorerContract
+from contracts import AnsweringScorerContract
 from semantic_highlight.testing import KeywordScorer
 
 
-class TestKeywordScorer(ScorerContract):
+class TestKeywordScorer(AnsweringScorerContract):
     @pytest.fixture
     def scorer(self):
         return KeywordScorer()
 
 
-class TestKeywordScorerWithKeywords(ScorerContract):
+class TestKeywordScorerWithKeywords(AnsweringScorerContract):
     @pytest.fixture
     def scorer(self):
         return KeywordScorer(["battery", "电池"])

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from adapter_contract import RecordingScorer
-from contracts import ScorerContract
+from contracts import AnsweringScorerContract
 from semantic_highlight.splitting import split
 from semantic_highlight.testing import KeywordScorer
 from semantic_highlight.tool_calls import RememberingScorer, is_json, plain_query, query_of_call
@@ -66,7 +66,7 @@ def test_is_json(text, expected):
     assert is_json(text) is expected
 
 
-class TestRememberingScorer(ScorerContract):
+class TestRememberingScorer(AnsweringScorerContract):
     @pytest.fixture
     def scorer(self):
         return RememberingScorer(KeywordScorer())

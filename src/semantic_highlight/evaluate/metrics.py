@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _curve(
     labels: ArrayLike, scores: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return thresholds (descending, distinct), and the true and the predicted positives at ``score >= threshold``."""
+    """Return the distinct scores, descending, and the true and the predicted positives at or above each."""
     y, s = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     order = np.argsort(-s, kind="stable")
     y, s = y[order], s[order]
@@ -34,7 +34,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def best_f1(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float]:
-    """Return the best F1 over all thresholds, and the score at (and above) which a sentence is kept for it."""
+    """Return the best F1 over all thresholds, and the score from which sentences are kept for it."""
     thresholds, hits, taken = _curve(labels, scores)
     if not len(hits) or hits[-1] == 0:
         return 0.0, 1.0
@@ -48,3 +48,21 @@ def f1_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
     y, kept = np.asarray(labels) > 0, np.asarray(scores) > threshold
     total = int(kept.sum() + y.sum())
     return float(2 * (y & kept).sum() / total) if total else 0.0
+
+
+def recall_at_removed(labels: ArrayLike, scores: ArrayLike, tokens: ArrayLike, share: float) -> float:
+    """Return the share of positive sentences still there when ``share`` of all tokens is removed.
+
+    One threshold for the whole pool, as a user sets one: sentences are taken from the best score down
+    while the tokens taken stay within ``1 - share`` of all. 0.0 when nothing is positive.
+
+    Args:
+        labels: 1 where a sentence answers.
+        scores: Higher is kept longer; equal scores are kept in the order they come.
+        tokens: Tokens of each sentence.
+        share: Share of the tokens to remove, 0.0 to 1.0.
+    """
+    y, count = np.asarray(labels) > 0, np.asarray(tokens, dtype=np.float64)
+    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    taken = np.cumsum(count[order]) <= (1 - share) * count.sum()
+    return float(y[order][taken].sum() / y.sum()) if y.any() else 0.0

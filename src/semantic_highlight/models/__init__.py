@@ -26,7 +26,10 @@ def load_scorer(checkpoint: str | Path = BUNDLED) -> Scorer:
     """
     folder = BUNDLED_FOLDER if checkpoint == BUNDLED else Path(checkpoint)
     if not folder.is_dir():
-        raise CheckpointError(f"{checkpoint!s} is no folder: give a model folder, or {BUNDLED!r}")
+        raise CheckpointError(
+            f"{checkpoint!s} is no model folder: give one, or {BUNDLED!r} for the model of this package; "
+            "Highlighter.lexical() needs none"
+        )
     return TokenScorer(folder, _onnx_engine)
 
 

@@ -21,6 +21,7 @@ class ModelConfig:
         name: What the savings record shows as ``model``.
         max_length: Most tokens of a window, special tokens included.
         query_tokens: Most tokens of a query; a longer one keeps its first tokens.
+        block_tokens: Most tokens of a block; a longer sentence is cut into several.
         overlap: Most tokens that a window repeats of the one before it.
         temperature: A token's probability is ``sigmoid((logit - shift) / temperature)``, fitted on dev data.
         shift: See ``temperature``, in logits.
@@ -31,6 +32,7 @@ class ModelConfig:
     name: str
     max_length: int
     query_tokens: int
+    block_tokens: int
     overlap: int
     temperature: float
     shift: float

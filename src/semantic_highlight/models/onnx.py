@@ -6,13 +6,16 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models.pairs import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Beyond this, memory bandwidth and not cores bounds a model of this size.
 _MOST_WORKERS = 8
@@ -26,7 +29,7 @@ def available_cores() -> int:
 
 
 class OnnxEngine:
-    """Token logits for windows, from an ONNX file with inputs ``input_ids`` and ``token_type_ids``.
+    """Token logits for windows, from an ONNX file whose inputs are those of a ``Window``.
 
     Windows run unpadded and side by side in workers of one thread each: on a CPU, batching gains nothing
     and padding costs, and two workers of one thread beat one of two by a third. Safe to share between
@@ -50,7 +53,7 @@ class OnnxEngine:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises bare and private types
+        except Exception as error:
             raise CheckpointError(f"{path} cannot be run: {error}") from error
         self._pool = ThreadPoolExecutor(
             workers or min(available_cores(), _MOST_WORKERS), "semantic-highlight"
@@ -66,6 +69,11 @@ class OnnxEngine:
         return [found[i] for i in range(len(windows))]
 
     def _run(self, window: Window) -> NDArray[np.float32]:
-        inputs = {"input_ids": window.ids[None], "token_type_ids": window.types[None]}
-        logits: NDArray[np.float32] = self._session.run(None, inputs)[0]
-        return logits[0, window.prefix : window.prefix + window.tokens[1] - window.tokens[0]]
+        inputs = {
+            "input_ids": window.ids[None],
+            "token_type_ids": window.types[None],
+            "position_ids": window.positions[None],
+            "block_ids": window.blocks[None],
+        }
+        logits: NDArray[np.float32] = self._session.run(None, inputs)[0][0]
+        return logits[window.places]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from semantic_highlight.windows import TokenRange, pack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 QUERY_TYPE, CONTEXT_TYPE, SHARED_TYPE = 0, 1, 2
 """Token types: of the query, of the context, and of a context token that the query has too."""
@@ -110,7 +113,8 @@ class PairTokenizer:
 
     def tokenise(self, text: str) -> TokenisedText:
         """Return the ids and offsets of a text, without special tokens."""
-        encoded = self._tokenizer.encode(text, add_special_tokens=False)
+        # The tokenizer takes UTF-8; one character for one keeps the offsets.
+        encoded = self._tokenizer.encode(_SURROGATES.sub("\ufffd", text), add_special_tokens=False)
         offsets = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
         return TokenisedText(np.array(encoded.ids, dtype=np.int64), offsets)
 

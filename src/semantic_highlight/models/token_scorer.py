@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semantic_highlight.models.checkpoint import ModelConfig, read_config
 from semantic_highlight.models.pairs import PairTokenizer, Window
-from semantic_highlight.scoring import sentence_means
+from semantic_highlight.scoring import merge_windows, sentence_means
 from semantic_highlight.types import DocumentScores, Span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Engine(Protocol):
@@ -67,6 +69,7 @@ class TokenScorer:
                     self._folder,
                     max_length=config.max_length,
                     query_tokens=config.query_tokens,
+                    block_tokens=config.block_tokens,
                     overlap=config.overlap,
                 )
                 self._loaded = tokenizer, self._make_engine(self._folder)
@@ -101,14 +104,3 @@ class TokenScorer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["_folder"], state["_make_engine"])  # type: ignore[misc]
-
-
-def merge_windows(
-    windows: Sequence[tuple[tuple[int, int], NDArray[np.float32]]], tokens: int
-) -> NDArray[np.float64]:
-    """Return one value a token: the mean over the windows that hold it."""
-    total, seen = np.zeros(tokens), np.zeros(tokens)
-    for (first, last), values in windows:
-        total[first:last] += values
-        seen[first:last] += 1
-    return total / np.maximum(seen, 1)

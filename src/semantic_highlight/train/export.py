@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 EXPORT_TOLERANCE = 1e-3
 """Largest difference between the exported fp32 graph and torch, in logits; 1e-5 is usual."""
+MAX_LENGTH = 8192
+"""Longest window that the graph takes."""
 _TABLE = "encoder.embeddings.word_embeddings.weight"
 _QUANTISED, _SCALE, _ZERO = "_quantized", "_scale", "_zero_point"
 
@@ -30,58 +33,93 @@ class _Logits(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: torch.Tensor, token_type_ids: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(input_ids, token_type_ids)[0]
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        token_type_ids: torch.Tensor,
+        position_ids: torch.Tensor,
+        block_ids: torch.Tensor,
+    ) -> torch.Tensor:
+        logits: torch.Tensor = self.model(input_ids, token_type_ids, position_ids, block_ids)[0]
         return logits
 
 
-def to_onnx(model: PruningModel, *, max_length: int = 512) -> onnx.ModelProto:
-    """Export the network in fp32: ``input_ids``, ``token_type_ids`` ``[1, length]`` -> ``logits`` ``[1, length]``.
+def to_onnx(model: PruningModel) -> onnx.ModelProto:
+    """Export the network in fp32: the inputs of a ``Window`` to ``logits``, all ``[1, length]``.
 
     Weights keep the names of the torch state, so that :func:`read_weights` can find them again.
 
     Raises:
         CheckpointError: If the exported graph does not compute what the network does.
     """
-    model.eval()
-    ids, types = torch.randint(1000, 3000, (1, 37)), torch.tensor([[0] * 9 + [1] * 28])
-    length = torch.export.Dim("length", min=4, max=max_length)
-    program = torch.onnx.export(
-        _Logits(model).eval(),
-        (ids, types),
-        input_names=["input_ids", "token_type_ids"],
-        output_names=["logits"],
-        dynamic_shapes=({1: length}, {1: length}),
-        opset_version=20,
-        dynamo=True,
-        verbose=False,
-    )
-    graph = program.model_proto
-    _name_weights(graph)
-    _verify(graph, model)
-    return graph
+    inputs = _sample(37, vocabulary=model.encoder.config.vocab_size, seed=0)
+    length = torch.export.Dim("length", min=4, max=MAX_LENGTH)
+    # Attention as plain products: what stands for scaled_dot_product_attention carries guards against NaN.
+    model.encoder.set_attn_implementation("eager")
+    with warnings.catch_warnings():
+        # The exporter warns of its own deprecated parts; _verify is what tells whether it worked.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _Logits(model).eval(),
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=["logits"],
+            dynamic_shapes=tuple({1: length} for _ in inputs),
+            opset_version=20,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise CheckpointError("the exporter returned nothing; its log says why")
+    proto = program.model_proto
+    _name_weights(proto)
+    _verify(proto, model)
+    return proto
+
+
+def _sample(length: int, *, vocabulary: int, seed: int) -> dict[str, torch.Tensor]:
+    """Return inputs as different from each other as can be: one tensor given twice exports a wrong graph."""
+    generator = torch.Generator().manual_seed(seed)
+    blocks = torch.arange(length) * 5 // length
+    starts = torch.searchsorted(blocks, blocks)
+    types = torch.where(blocks == 0, 0, torch.randint(1, 3, (length,), generator=generator))
+    ids = torch.randint(5, vocabulary, (length,), generator=generator)
+    values = (ids, types, torch.arange(length) - starts, blocks)
+    names = ("input_ids", "token_type_ids", "position_ids", "block_ids")
+    return {name: value[None] for name, value in zip(names, values, strict=True)}
 
 
 def _name_weights(proto: onnx.ModelProto) -> None:
-    """Give initializers their torch names; the exporter folds a linear layer's transposed weight into ``val_n``."""
+    """Give initializers their torch names.
+
+    The exporter keeps the names of biases, but folds the transposed weight of a linear layer into
+    ``val_12``; it is known by the bias that is added to its product.
+    """
     weights = {i.name for i in proto.graph.initializer}
-    bias_of = {}
-    for node in proto.graph.node:
-        if node.op_type == "Add":
-            for product, bias in (node.input, reversed(node.input)):
-                if bias in weights and bias.endswith(".bias"):
-                    bias_of[product] = bias
+    bias_of = {
+        product: bias
+        for node in proto.graph.node
+        if node.op_type == "Add"
+        for product, bias in (tuple(node.input), tuple(reversed(node.input)))
+        if bias in weights and bias.endswith(".bias")
+    }
     renamed = {name: name.removeprefix("model.") for name in weights}
     for node in proto.graph.node:
-        if node.op_type == "MatMul" and node.input[1] in weights and node.output[0] in bias_of:
-            renamed[node.input[1]] = (
-                bias_of[node.output[0]].removeprefix("model.").removesuffix("bias") + "weight"
-            )
-    for initializer in proto.graph.initializer:
-        initializer.name = renamed[initializer.name]
-    for node in proto.graph.node:
+        bias = bias_of.get(node.output[0]) if node.op_type == "MatMul" else None
+        if bias is not None and node.input[1] in weights:
+            renamed[node.input[1]] = renamed[bias].removesuffix("bias") + "weight"
+    if len(set(renamed.values())) < len(renamed):
+        # The exporter keeps equal tensors once, so their names cannot be told apart.
+        raise CheckpointError("two weights of the network are equal: train it before it is exported")
+    _rename(proto.graph, renamed)
+
+
+def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    for initializer in graph.initializer:
+        initializer.name = names[initializer.name]
+    for node in graph.node:
         for place, name in enumerate(node.input):
-            node.input[place] = renamed.get(name, name)
+            node.input[place] = names.get(name, name)
 
 
 def _verify(proto: onnx.ModelProto, model: PruningModel) -> None:
@@ -89,14 +127,11 @@ def _verify(proto: onnx.ModelProto, model: PruningModel) -> None:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    generator = torch.Generator().manual_seed(0)
     for length in (5, 64, 200):
-        ids = torch.randint(5, 20_000, (1, length), generator=generator) % model.encoder.config.vocab_size
-        types = torch.tensor([[0] * (length // 4 + 1) + [1] * (length - length // 4 - 1)])
-        types[0, -1 - length // 3 :] += torch.randint(0, 2, (1 + length // 3,), generator=generator)
-        found = session.run(None, {"input_ids": ids.numpy(), "token_type_ids": types.numpy()})[0]
+        inputs = _sample(length, vocabulary=model.encoder.config.vocab_size, seed=length)
+        found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
         with torch.inference_mode():
-            wanted = model(ids, types)[0].numpy()
+            wanted = model.eval()(**inputs)[0].numpy()
         gap = float(np.abs(found - wanted).max())
         if not gap <= EXPORT_TOLERANCE:
             raise CheckpointError(f"the ONNX graph differs from the network by {gap:.2g} at length {length}")
@@ -173,17 +208,19 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     stored = {i.name: numpy_helper.to_array(i) for i in onnx.load(str(path)).graph.initializer}
     if not {_TABLE, _TABLE + _QUANTISED} & stored.keys():
         raise CheckpointError(f"{path} has no {_TABLE}: it is not an ONNX file of this package")
-    weights: dict[str, NDArray[Any]] = {}
-    for name, value in stored.items():
-        if (
-            name.endswith((_SCALE, _ZERO))
-            and name.removesuffix(_SCALE).removesuffix(_ZERO) + _QUANTISED in stored
-        ):
-            continue
+    weights = {}
+    for name in stored:
         plain = name.removesuffix(_QUANTISED)
-        if plain != name:
-            zero = stored.get(plain + _ZERO, np.zeros(1, np.int8)).astype(np.float32)
-            value = (value.astype(np.float32) - zero) * stored[plain + _SCALE].astype(np.float32)
+        if "." not in name or plain.endswith((_SCALE, _ZERO)):
+            continue
+        value = stored[name] if plain == name else _dequantised(stored, plain)
         is_linear = plain.endswith(".weight") and value.ndim == 2 and "embeddings" not in plain
-        weights[plain] = value.T if is_linear else value
-    return {name: torch.from_numpy(np.array(value)) for name, value in weights.items() if "." in name}
+        weights[plain] = torch.from_numpy(np.array(value.T if is_linear else value))
+    return weights
+
+
+def _dequantised(stored: dict[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
+    zero = stored.get(name + _ZERO, np.zeros(1, np.int8))
+    steps = stored[name + _QUANTISED].astype(np.float32) - zero.astype(np.float32)
+    value: NDArray[np.float32] = steps * stored[name + _SCALE].astype(np.float32)
+    return value
