@@ -1,0 +1,60 @@
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import pytest
+
+from semantic_highlight.cli import main
+
+HEAVY = {
+    "langchain_core",
+    "llama_index",
+    "numpy",
+    "onnxruntime",
+    "rich",
+    "tokenizers",
+    "torch",
+    "transformers",
+}
+
+
+def test_help_says_what_there_is(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert {"prune", "demo"} <= set(shown.split())
+
+
+def test_without_arguments_it_shows_its_help(capsys):
+    assert main(["--help"]) == main([]) == 0
+    shown = capsys.readouterr().out
+    assert shown == shown[: len(shown) // 2] * 2
+
+
+def test_version(capsys):
+    try:
+        installed = version("semantic-highlight")
+    except PackageNotFoundError:
+        pytest.skip("the package is not installed")
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"semantic-highlight {installed}\n"
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], ["--frobnicate"], ["demo", "--model", "nowhere"]])
+def test_what_cannot_be_done_is_refused_in_one_line(arguments, capsys):
+    assert main(arguments) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith("semantic-highlight: ")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["prune", "--help"], ["demo", "--help"], ["--frobnicate"]])
+def test_help_loads_nothing_heavy(arguments):
+    code = (
+        f"import sys; from semantic_highlight.cli import main; main({arguments!r}); "
+        "print('LOADED', *{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split("LOADED")[1].split())
+    assert "typer" in loaded
+    assert loaded & HEAVY == set()
