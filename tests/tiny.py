@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-WORDS = tuple(
-    ["the", "a", "of", "battery", "lasts", "ten", "hours", "full", "charge", "how", "long", "does", "door", "sticks", "winter", "red", "is", "it", "cellar", "in", "word", "odd", "text", "two"]
-)
+WORDS = """
+    the a of battery lasts ten hours full charge how long does door sticks winter red is it cellar in word
+    odd text two
+""".split()  # noqa: SIM905 - a list of quoted words would hide them
 CHARACTERS = "电池可以使用多久十个小时充满后门在冬天很难打开它是红色的地下室"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SIZES = {

@@ -209,11 +209,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not {_TABLE, _TABLE + _QUANTISED} & stored.keys():
         raise CheckpointError(f"{path} has no {_TABLE}: it is not an ONNX file of this package")
     weights = {}
-    for name in stored:
+    for name, raw in stored.items():
         plain = name.removesuffix(_QUANTISED)
         if "." not in name or plain.endswith((_SCALE, _ZERO)):
             continue
-        value = stored[name] if plain == name else _dequantised(stored, plain)
+        value = raw if plain == name else _dequantised(stored, plain)
         is_linear = plain.endswith(".weight") and value.ndim == 2 and "embeddings" not in plain
         weights[plain] = torch.from_numpy(np.array(value.T if is_linear else value))
     return weights
