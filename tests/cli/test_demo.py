@@ -35,14 +35,15 @@ def test_it_shows_prompts_before_and_after(model, capsys):
 
 
 def test_a_framework_that_is_not_installed(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "langchain_classic", None)  # what Python itself takes for not there
+    module = "langchain_classic.retrievers"
+    monkeypatch.setitem(sys.modules, module, None)  # what Python itself takes for not there
     monkeypatch.delitem(sys.modules, "semantic_highlight.cli.demo.langchain", raising=False)
     monkeypatch.delattr(sys.modules["semantic_highlight.cli.demo"], "langchain", raising=False)
     assert main(["demo", "--model", "lexical"]) == 2
     output, errors = capsys.readouterr()
     assert output == ""
     pip = "pip install 'semantic-highlight[demo]'"
-    assert errors == f"semantic-highlight: langchain_classic is not installed. Run: {pip}\n"
+    assert errors == f"semantic-highlight: {module} is not installed. Run: {pip}\n"
 
 
 def test_documents_ship_in_both_languages_with_where_they_come_from():
