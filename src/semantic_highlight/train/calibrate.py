@@ -1,4 +1,4 @@
-"""Make a score mean the same everywhere and choose the threshold, on dev data and never on a held-out file."""
+"""Make a score mean the same everywhere, and choose the threshold: on dev data, never on held-out files."""
 
 from __future__ import annotations
 
