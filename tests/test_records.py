@@ -129,3 +129,19 @@ def test_the_sources_own_sentences_come_first():
 @pytest.mark.parametrize("name", ["original_en.train", "original_zh.train", "multispanqa.dev", "clapnq.dev"])
 def test_the_data_sets_are_read(name):
     assert len(list(read_records(SHARED / f"{name}.jsonl.gz"))) > 500
+
+
+def test_segments_stand_for_a_context_and_its_labelled_sentences():
+    record = parse_record(
+        {"query": "q", "segments": [{"text": "One. ", "label": 0}, {"text": "Two.", "label": 1, "why": "x"}]}
+    )
+    assert record.context == "One. Two."
+    assert record.sentence_spans == ((0, 5), (5, 9))
+    assert record.sentence_labels == (0, 1)
+    assert record.answer_spans == ((5, 9),)
+
+
+@pytest.mark.parametrize("segments", [None, "text", [{"text": "One."}], [{"text": 1, "label": 0}], [1]])
+def test_segments_of_another_shape_name_the_field(segments):
+    with pytest.raises(InputError, match="segments"):
+        parse_record({"query": "q", "segments": segments})

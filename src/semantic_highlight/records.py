@@ -16,7 +16,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,8 @@ def parse_record(row: Any) -> Record:
     """
     if not isinstance(row, dict):
         raise InputError(f"a record is a JSON object, not {type(row).__name__}")
+    if "segments" in row:
+        row = row | _from_segments(row["segments"])
     query, context = (_text(row, field) for field in ("query", "context"))
     sentence_spans = row.get("sentence_spans")
     spans = None if sentence_spans is None else _spans(sentence_spans, "sentence_spans", len(context))
@@ -107,6 +109,20 @@ def parse_record(row: Any) -> Record:
         sentence_labels=_labels(row.get("sentence_labels"), spans),
         teacher_score=_share(row.get("teacher_score"), "teacher_score"),
     )
+
+
+def _from_segments(segments: Any) -> dict[str, Any]:
+    """Return the fields that a list of labelled segments stands for."""
+    try:
+        texts = [segment["text"] for segment in segments]
+        labels = [segment["label"] for segment in segments]
+        ends = list(accumulate(map(len, texts)))
+        spans = [[end - len(text), end] for text, end in zip(texts, ends, strict=True)]
+        context = "".join(texts)
+    except (TypeError, KeyError) as error:
+        raise InputError("field 'segments' is no list of objects with 'text' and 'label'") from error
+    answers = [span for span, label in zip(spans, labels, strict=True) if label]
+    return {"context": context, "sentence_spans": spans, "sentence_labels": labels, "answer_spans": answers}
 
 
 def _text(row: dict[str, Any], field: str) -> str:
