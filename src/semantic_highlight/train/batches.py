@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -38,6 +38,11 @@ class Features:
     example: Example
     present: NDArray[np.int64]
     relevance: float | None
+
+    @property
+    def length(self) -> int:
+        """Tokens of the window."""
+        return len(self.window.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +88,25 @@ def featurise(example: Example, tokenizer: PairTokenizer, rng: np.random.Generat
     return Features(window, sentences.astype(np.int64), labels[present], example, present, relevance)
 
 
-def batch_by_length(
-    features: Sequence[Features], budget: int, rng: np.random.Generator
-) -> list[list[Features]]:
-    """Group features of similar length into batches of at most ``budget`` padded tokens, in random order."""
-    ordered = sorted(features, key=lambda f: len(f.window.ids))
-    batches: list[list[Features]] = []
-    for feature in ordered:
-        if batches and len(feature.window.ids) * (len(batches[-1]) + 1) <= budget:
-            batches[-1].append(feature)
+class HasLength(Protocol):
+    """What batches are made of."""
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has."""
+
+
+Item = TypeVar("Item", bound=HasLength)
+
+
+def batch_by_length(items: Sequence[Item], budget: int, rng: np.random.Generator) -> list[list[Item]]:
+    """Group items of similar length into batches of at most ``budget`` padded tokens, in random order."""
+    batches: list[list[Item]] = []
+    for item in sorted(items, key=lambda item: item.length):
+        if batches and item.length * (len(batches[-1]) + 1) <= budget:
+            batches[-1].append(item)
         else:
-            batches.append([feature])
+            batches.append([item])
     return [batches[i] for i in rng.permutation(len(batches))]
 
 

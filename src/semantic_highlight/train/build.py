@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_NAME = "model.safetensors"
 # Data is not repeated much, and without dropout a run repeats exactly.
-_NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
 def base_folder(base: str) -> Path:
@@ -64,7 +64,7 @@ def build_model(config: TrainConfig) -> PruningModel:
         if config.ranking and model.ranking_head is None:
             model.ranking_head = torch.nn.Linear(model.encoder.config.hidden_size, 1)
     else:
-        encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **_NO_DROPOUT)
+        encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **NO_DROPOUT)
         model = PruningModel(encoder, interaction=config.interaction, ranking=config.ranking)
     if not config.ranking:
         model.ranking_head = None
@@ -101,7 +101,7 @@ def load_network(folder: Path) -> PruningModel:
     from transformers import AutoConfig, AutoModel
 
     weights = _read_weights(folder)
-    options = dict(read_config(folder).encoder) | _NO_DROPOUT
+    options = dict(read_config(folder).encoder) | NO_DROPOUT
     kind = options.pop("model_type", None)
     try:
         settings = AutoConfig.for_model(kind, **options)
