@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from scipy import optimize
 
 from semantic_highlight.errors import InputError
 from semantic_highlight.models.checkpoint import read_config
@@ -18,6 +17,8 @@ from semantic_highlight.train.calibrate import (
     choose_threshold,
     fit_temperature,
 )
+
+optimize = pytest.importorskip("scipy.optimize")
 
 
 def sentences(count, *, temperature, shift, seed=0):
@@ -53,7 +54,7 @@ def test_it_is_the_minimum_that_another_method_finds():
 
 @pytest.mark.parametrize("labels", [[0, 0], [1, 1]])
 def test_one_label_alone_is_refused(labels):
-    with pytest.raises(InputError, match="sentences that answer and sentences that do not"):
+    with pytest.raises(InputError, match="sentences that answer and others that do not"):
         fit_temperature([[1.0], [2.0]], labels)
 
 

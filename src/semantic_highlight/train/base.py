@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from semantic_highlight.errors import InputError
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 HAN = re.compile(r"^[㐀-鿿]+$")
 MAX_HAN_RUN = 64
 """Longest run of Han characters given to WordPiece at once; over its limit of 100 all would be [UNK]."""
+_WORDS = "embeddings.word_embeddings.weight"
+_TYPES = "embeddings.token_type_embeddings.weight"
 _CEDICT_LINE = re.compile(r"^\S+ (\S+) \[[^\]]*\] /(.*)/\s*$")
 _PARENTHESES = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _SKIPPED_GLOSS = re.compile(r"^(CL:|surname |variant of|old variant|see |abbr\. |also written|also pr)")
@@ -195,14 +198,7 @@ def build_base(
     Raises:
         InputError: If a source file is missing.
     """
-    from safetensors.numpy import load_file, save_file
-
-    for path in (source / "model.safetensors", source / "tokenizer.json", cedict, frequencies):
-        if not path.is_file():
-            raise InputError(
-                f"{path} is missing: the base needs the English model, CC-CEDICT and word frequencies"
-            )
-    glosses = read_glosses(cedict)
+    _check_present(source / "model.safetensors", source / "tokenizer.json", cedict, frequencies)
     with frequencies.open(encoding="utf-8") as lines:
         additions = frequent_words(lines, words=words, characters=characters)
     english = Tokenizer.from_file(str(source / "tokenizer.json"))
@@ -212,16 +208,24 @@ def build_base(
     vocab = tokenizer["model"]["vocab"]
     weights = {k.removeprefix("bert."): v for k, v in load_file(source / "model.safetensors").items()}
     weights = {k: v for k, v in weights.items() if not k.startswith("pooler.") and "position_ids" not in k}
-    table = "embeddings.word_embeddings.weight"
-    weights[table] = extend_embeddings(weights[table], {p: vocab[p] for p in additions}, glosses, english)
-    types = weights["embeddings.token_type_embeddings.weight"]
+    weights[_WORDS] = extend_embeddings(
+        weights[_WORDS], {p: vocab[p] for p in additions}, read_glosses(cedict), english
+    )
     # Query, context, and context tokens that the query has too: all start as the one type that the
     # sentence encoder was trained with.
-    weights["embeddings.token_type_embeddings.weight"] = np.repeat(types[:1], 3, axis=0)
+    weights[_TYPES] = np.repeat(weights[_TYPES][:1], 3, axis=0)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    config.update(vocab_size=len(weights[table]), type_vocab_size=3, architectures=["BertModel"])
+    config.update(vocab_size=len(weights[_WORDS]), type_vocab_size=3, architectures=["BertModel"])
     out.mkdir(parents=True, exist_ok=True)
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     (out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    logger.info("base of %d rows written to %s", len(weights[table]), out)
+    logger.info("base of %d rows written to %s", len(weights[_WORDS]), out)
+
+
+def _check_present(*paths: Path) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise InputError(
+                f"{path} is missing: the base needs the English model, CC-CEDICT and word frequencies"
+            )

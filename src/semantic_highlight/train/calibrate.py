@@ -22,7 +22,7 @@ from semantic_highlight.scoring import merge_windows
 from semantic_highlight.splitting import split
 from semantic_highlight.train.build import load_network
 from semantic_highlight.train.config import Evaluation
-from semantic_highlight.train.data import evaluation_rows
+from semantic_highlight.train.data import Row, evaluation_rows
 from semantic_highlight.train.measure import window_logits
 from semantic_highlight.train.model import PruningModel
 from semantic_highlight.train.state import copy_files, write_folder, write_json
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 THRESHOLDS = np.arange(1, 100) / 100
 """Thresholds to choose from: hundredths, which a reader can repeat."""
-_LOG_SCALE = 4.0
+_MOST_LOG = 4.0
 """Temperatures stay within ``exp(-4)`` to ``exp(4)``; separable data would take them to 0."""
 
 
@@ -100,30 +100,37 @@ def fit_temperature(
     """
     targets = torch.tensor(np.asarray(labels), dtype=torch.float64)
     if not 0 < targets.sum() < len(targets):
-        raise InputError(
-            "calibration needs sentences that answer and sentences that do not: give more dev data"
-        )
+        raise InputError("calibration needs sentences that answer and others that do not: give more dev data")
     counts = torch.tensor([np.size(some) for some in logits])
     owner = torch.repeat_interleave(torch.arange(len(counts)), counts)
     tokens = torch.tensor(np.concatenate([np.ravel(some) for some in logits]), dtype=torch.float64)
     share = torch.tensor(np.ones(len(targets)) if weights is None else np.asarray(weights, dtype=np.float64))
-    log_temperature, shift = (torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in range(2))
-    optimizer = torch.optim.LBFGS([log_temperature, shift], max_iter=200, line_search_fn="strong_wolfe")
 
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        scale = torch.exp(-log_temperature.clamp(-_LOG_SCALE, _LOG_SCALE))
-        probabilities = ((tokens - shift) * scale).sigmoid()
+    def loss(temperature: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        probabilities = ((tokens - shift) / temperature).sigmoid()
         means = torch.zeros_like(targets).index_add(0, owner, probabilities) / counts
         # A mean may round past 1, where its logarithm has no value.
         means = means.clamp(1e-12, 1 - 1e-12)
-        value = functional.binary_cross_entropy(means, targets, weight=share, reduction="sum") / share.sum()
+        return functional.binary_cross_entropy(means, targets, weight=share, reduction="sum") / share.sum()
+
+    return _minimise(loss)
+
+
+def _minimise(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Calibration:
+    log_temperature, shift = (torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in range(2))
+    optimizer = torch.optim.LBFGS([log_temperature, shift], max_iter=200, line_search_fn="strong_wolfe")
+
+    def temperature() -> torch.Tensor:
+        return log_temperature.clamp(-_MOST_LOG, _MOST_LOG).exp()
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = loss(temperature(), shift)
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    temperature = log_temperature.detach().clamp(-_LOG_SCALE, _LOG_SCALE).exp()
-    return Calibration(float(temperature), float(shift.detach()))
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return Calibration(temperature().item(), shift.item())
 
 
 def choose_threshold(sets: Sequence[tuple[ArrayLike, ArrayLike]]) -> float:
@@ -136,21 +143,14 @@ def choose_threshold(sets: Sequence[tuple[ArrayLike, ArrayLike]]) -> float:
     return float(THRESHOLDS[int(np.argmax(means))])
 
 
-def dev_set(
-    model: PruningModel,
-    tokenizer: PairTokenizer,
-    evaluation: Evaluation,
-    *,
-    data_dir: Path,
-    splitter: Callable[[str], list[Span]],
-) -> DevSet:
-    """Run a network over a dev file.
+def dev_set(model: PruningModel, tokenizer: PairTokenizer, rows: Sequence[Row]) -> DevSet:
+    """Run a network over the rows of a dev file.
 
     Sentences without a token are left out: nothing is known of them.
     """
     logits: list[NDArray[np.float64]] = []
     labels: list[int] = []
-    for row in evaluation_rows(evaluation, data_dir, splitter):
+    for row in rows:
         query, text = tokenizer.query_ids(row.record.query), tokenizer.tokenise(row.record.context)
         windows = tokenizer.windows(query, text, row.spans)
         merged = merge_windows([(w.tokens, window_logits(model, w)) for w in windows], len(text.ids))
@@ -173,23 +173,14 @@ def calibrate(config: CalibrateConfig, *, splitter: Callable[[str], list[Span]] 
         InputError: If a dev file cannot be used.
         CheckpointError: If the model cannot be loaded.
     """
-    folder, data_dir = Path(config.model), Path(config.data_dir)
-    settings = read_config(folder)
-    model = load_network(folder).eval()
-    tokenizer = PairTokenizer.from_folder(
-        folder,
-        max_length=settings.max_length,
-        query_tokens=settings.query_tokens,
-        block_tokens=settings.block_tokens,
-        overlap=settings.overlap,
-    )
-    sets = [dev_set(model, tokenizer, e, data_dir=data_dir, splitter=splitter) for e in config.evaluation]
+    folder = Path(config.model)
+    settings, sets = read_config(folder), _dev_sets(config, splitter)
     found = fit_temperature(
-        [some for each in sets for some in each.logits],
-        np.concatenate([each.labels for each in sets]),
-        weights=np.concatenate([np.full(len(each.labels), 1 / len(each.labels)) for each in sets]),
+        [some for each in sets.values() for some in each.logits],
+        np.concatenate([each.labels for each in sets.values()]),
+        weights=np.concatenate([np.full(len(each.labels), 1 / len(each.labels)) for each in sets.values()]),
     )
-    scored = {e.path: (s.labels, s.scores(found)) for e, s in zip(config.evaluation, sets, strict=True)}
+    scored = {path: (each.labels, each.scores(found)) for path, each in sets.items()}
     threshold = choose_threshold(list(scored.values()))
     logger.info("%s, threshold %.2f", found, threshold)
     calibrated = dataclasses.replace(
@@ -208,6 +199,23 @@ def calibrate(config: CalibrateConfig, *, splitter: Callable[[str], list[Span]] 
 
     write_folder(Path(config.out), fill)
     return Path(config.out)
+
+
+def _dev_sets(config: CalibrateConfig, splitter: Callable[[str], list[Span]]) -> dict[str, DevSet]:
+    folder = Path(config.model)
+    settings = read_config(folder)
+    model = load_network(folder).eval()
+    tokenizer = PairTokenizer.from_folder(
+        folder,
+        max_length=settings.max_length,
+        query_tokens=settings.query_tokens,
+        block_tokens=settings.block_tokens,
+        overlap=settings.overlap,
+    )
+    data_dir = Path(config.data_dir)
+    return {
+        e.path: dev_set(model, tokenizer, evaluation_rows(e, data_dir, splitter)) for e in config.evaluation
+    }
 
 
 def _figures(
