@@ -11,12 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import semantic_highlight
 from semantic_highlight.errors import InputError
 from semantic_highlight.train import run_training
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-SOURCE = Path(__file__).parents[2] / "src"
+SOURCE = Path(semantic_highlight.__file__).parents[1]
 CODE = """
 import os, sys, torch
 torch.set_num_threads(1)

@@ -13,7 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from semantic_highlight.errors import CheckpointError, InputError
+import semantic_highlight
+from semantic_highlight.errors import CheckpointError, InputError, ScoringError
+from semantic_highlight.models import load_scorer
 from semantic_highlight.models.checkpoint import read_config
 from semantic_highlight.splitting import split
 from semantic_highlight.testing import KeywordScorer
@@ -21,8 +23,9 @@ from semantic_highlight.train import run_training
 from semantic_highlight.train.build import load_network
 from semantic_highlight.train.loop import Trainer
 from semantic_highlight.train.state import find_folder
+from semantic_highlight.types import DocumentScores
 
-SOURCE = Path(__file__).parents[2] / "src"
+SOURCE = Path(semantic_highlight.__file__).parents[1]
 
 
 # peft asks Transformers for a name that it has deprecated.
@@ -123,6 +126,28 @@ def test_a_finished_run_is_left_as_it_is(toy_config):
     config = toy_config()
     expected = weights(run_training(config))
     assert_same(weights(run_training(config)), expected)
+
+
+def test_accumulated_gradients_are_the_mean_of_their_batches(toy_config, monkeypatch):
+    options = {"accumulate": 2, "clip_norm": 1e9}
+    trainer = Trainer(toy_config(optimisation=options), split)
+    losses, expected = [], {}
+    for group in trainer.groups(0)[:2]:
+        loss = trainer.loss(trainer.collate(group))
+        losses.append(loss.item())
+        loss.backward()
+    for name, parameter in trainer.network.named_parameters():
+        expected[name] = parameter.grad / 2
+    trainer.optimizer.zero_grad()
+    found = {}
+
+    def keep():
+        found.update({n: p.grad.clone() for n, p in trainer.network.named_parameters()})
+
+    monkeypatch.setattr(trainer.optimizer, "step", keep)
+    assert trainer.step(trainer.batches()) == pytest.approx(np.mean(losses))
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value)
 
 
 @pytest.mark.parametrize(
@@ -250,8 +275,6 @@ class ShoutingScorer(KeywordScorer):
     """Says of every sentence that it answers."""
 
     def score(self, query, texts, spans):
-        from semantic_highlight.types import DocumentScores
-
         return [DocumentScores((1.0,) * len(some), 1.0) for some in spans]
 
 
@@ -276,6 +299,26 @@ def test_soft_targets_are_the_mean_of_the_teachers(toy_config):
     )
     expected = [(1 + document.sentences[n]) / 2 for n in feature.present]
     assert soft[: len(expected)].tolist() == pytest.approx(expected)
+
+
+def test_a_checkpoint_teaches(toy_config, tiny_model, tmp_path):
+    teacher = load_scorer(tiny_model[0])
+    config = toy_config(distill_weight=1.0, tokens=800)
+    taught = weights(run_training(config, teachers=[teacher]))
+    alone = weights(run_training(toy_config(tokens=800, out=str(tmp_path / "alone"))))
+    assert any(not torch.equal(taught[name], alone[name]) for name in taught)
+    # A run belongs to its teachers.
+    with pytest.raises(InputError, match="teacher 0"):
+        run_training(config)
+
+
+def test_a_teacher_that_breaks_its_contract_is_named(toy_config):
+    class Broken(KeywordScorer):
+        def score(self, query, texts, spans):
+            return [DocumentScores((2.0,) * len(some), 1.0) for some in spans]
+
+    with pytest.raises(ScoringError, match=r"the teacher .* gave no score in \[0, 1\]"):
+        run_training(toy_config(), teachers=[Broken()])
 
 
 def test_ranking_learns_teacher_scores(toy_config, tmp_path):
