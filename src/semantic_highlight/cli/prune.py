@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from semantic_highlight.cli import reading, writing
+from semantic_highlight.cli.options import Model, make_highlighter
 from semantic_highlight.errors import InputError
-from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.selection import (
     Neighbours,
     Selector,
@@ -20,86 +20,69 @@ from semantic_highlight.selection import (
 )
 from semantic_highlight.types import BUNDLED
 
-LEXICAL = "lexical"
-
-Model = Annotated[
-    str, typer.Option(help=f"What scores: {BUNDLED}, {LEXICAL} (BM25, no model), or a model's folder.")
+Query = Annotated[str, typer.Argument(help="What is asked.")]
+Files = Annotated[list[str], typer.Argument(help="Text, Markdown or JSONL; - for standard input.")]
+Above = Annotated[
+    float | None, typer.Option(help="Keep what scores above it, 0.0 to 1.0.", show_default="the model's")
+]
+Best = Annotated[int | None, typer.Option(help="Keep so many sentences of all documents.")]
+Budget = Annotated[int | None, typer.Option(help="Keep the best that fit so many tokens.")]
+Removed = Annotated[float | None, typer.Option(help="Remove at least this share of the tokens, 0.0 to 1.0.")]
+Around = Annotated[
+    int,
+    typer.Option(
+        help="Keep so many sentences before and after each kept one. With --budget or "
+        "--target-compression: choose among what scores above the model's threshold and its neighbours."
+    ),
+]
+Gap = Annotated[str, typer.Option(help="What stands for dropped sentences, as ' […] '.")]
+Encoding = Annotated[str, typer.Option(help="What counts tokens: an encoding of tiktoken.")]
+Jsonl = Annotated[bool, typer.Option("--jsonl", help="Read JSONL whatever a file's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object a document, with its savings.")]
+Highlight = Annotated[
+    bool,
+    typer.Option(
+        "--highlight", help="Write the whole text, marked in colour; with --json, list every sentence."
+    ),
 ]
 
 
 def prune(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
-    query: Annotated[str, typer.Argument(help="What is asked.")],
-    files: Annotated[list[str], typer.Argument(help="Text, Markdown or JSONL; - for standard input.")],
-    threshold: Annotated[
-        float | None, typer.Option(help="Keep what scores above it, 0.0 to 1.0.", show_default="the model's")
-    ] = None,
-    top_k: Annotated[int | None, typer.Option(help="Keep so many sentences of all documents.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Keep the best that fit so many tokens.")] = None,
-    target_compression: Annotated[
-        float | None, typer.Option(help="Remove at least this share of the tokens, 0.0 to 1.0.")
-    ] = None,
-    neighbours: Annotated[
-        int,
-        typer.Option(
-            help="Keep so many sentences before and after each kept one. With --budget or "
-            "--target-compression: choose among what scores above the model's threshold and its neighbours."
-        ),
-    ] = 0,
-    gap: Annotated[str, typer.Option(help="What stands for dropped sentences, as ' […] '.")] = "",
+    query: Query,
+    files: Files,
+    threshold: Above = None,
+    top_k: Best = None,
+    budget: Budget = None,
+    target_compression: Removed = None,
+    neighbours: Around = 0,
+    gap: Gap = "",
     model: Model = BUNDLED,
-    encoding: Annotated[
-        str, typer.Option(help="What counts tokens: an encoding of tiktoken.")
-    ] = "o200k_base",
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Read JSONL whatever a file's name.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Write one JSON object a document, with its savings.")
-    ] = False,
-    highlight: Annotated[
-        bool,
-        typer.Option(
-            "--highlight", help="Write the whole text, marked in colour; with --json, list every sentence."
-        ),
-    ] = False,
+    encoding: Encoding = "o200k_base",
+    jsonl: Jsonl = False,
+    as_json: Json = False,
+    highlight: Highlight = False,
 ) -> None:
     """Print the sentences that answer a query.
 
     What that saves goes to standard error. A file is one document; of one whose name ends in .jsonl, every
     line is one: an object with its text in the field text, page_content or content. --json keeps the others.
+    Give at most one of --threshold, --top-k, --budget and --target-compression.
     """
-    highlighter = make_highlighter(model, counter=encoding, gap=gap)
     choice = {
         "--threshold": threshold,
         "--top-k": top_k,
         "--budget": budget,
         "--target-compression": target_compression,
     }
+    highlighter = make_highlighter(model, counter=encoding, gap=gap)
     selector = _selector(choice, neighbours, highlighter.scorer.default_threshold)
     documents = reading.read_documents(files, jsonl=jsonl)
     pruned = highlighter.prune(query, [document.text for document in documents], selector=selector)
     if as_json:
-        output = writing.as_json(documents, pruned, include_sentences=highlight)
+        writing.write(writing.as_json(documents, pruned, include_sentences=highlight))
     else:
-        output = writing.as_marked(pruned) if highlight else writing.as_text(pruned)
-    writing.write(output)
-    counter = highlighter.counter
-    saved = writing.total(pruned, counter=counter.name, exact=counter.exact)
-    number = "1 document" if len(pruned) == 1 else f"{len(pruned)} documents"
-    sys.stderr.write(f"{number}: {saved}\n")
-
-
-def make_highlighter(model: str, **options: Any) -> Highlighter:
-    """Make the highlighter that ``--model`` names.
-
-    Args:
-        model: ``bundled``, ``lexical`` or a folder.
-        **options: Of :class:`~semantic_highlight.Highlighter`.
-
-    Raises:
-        SemanticHighlightError: If it cannot be made.
-    """
-    if model == LEXICAL:
-        return Highlighter.lexical(**options)
-    return Highlighter.from_pretrained(model, **options)
+        writing.write(writing.as_marked(pruned) if highlight else writing.as_text(pruned))
+    sys.stderr.write(f"{writing.summary(pruned, highlighter.counter)}\n")
 
 
 def _selector(choice: dict[str, Any], neighbours: int, default_threshold: float) -> Selector:

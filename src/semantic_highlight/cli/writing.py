@@ -11,7 +11,7 @@ from semantic_highlight import render
 from semantic_highlight.cli.reading import InputDocument
 from semantic_highlight.errors import InputError
 from semantic_highlight.record import KEY, build_record
-from semantic_highlight.types import PrunedDocument, Savings
+from semantic_highlight.types import PrunedDocument, Savings, TokenCounter
 
 
 def as_text(pruned: Iterable[PrunedDocument]) -> str:
@@ -46,11 +46,17 @@ def as_json(
     return "".join(lines)
 
 
-def total(pruned: Sequence[PrunedDocument], *, counter: str, exact: bool) -> Savings:
-    """Return what all documents saved together."""
+def summary(pruned: Sequence[PrunedDocument], counter: TokenCounter) -> str:
+    """Return one line on what all documents saved together.
+
+    Args:
+        pruned: The documents.
+        counter: What counted their tokens.
+    """
     before = sum(document.savings.tokens_before for document in pruned)
     after = sum(document.savings.tokens_after for document in pruned)
-    return Savings(before, after, counter, exact)
+    number = "1 document" if len(pruned) == 1 else f"{len(pruned)} documents"
+    return f"{number}: {Savings(before, after, counter.name, counter.exact)}"
 
 
 def write(text: str) -> None:

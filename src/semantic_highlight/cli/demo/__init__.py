@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.resources import files
 
-from semantic_highlight.cli.prune import Model, make_highlighter
+from semantic_highlight.cli.options import Model, make_highlighter
 from semantic_highlight.cli.writing import write
 from semantic_highlight.errors import InputError
 from semantic_highlight.types import BUNDLED, Savings
