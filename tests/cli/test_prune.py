@@ -27,7 +27,7 @@ def prune(capsys):
     """Run the program with the lexical scorer; return its exit code, output and errors."""
 
     def run(*arguments, model="lexical"):
-        code = main(["prune", *map(str, arguments), "--model", model])
+        code = main(["prune", *map(str, arguments), "--model", str(model)])
         return (code, *capsys.readouterr())
 
     return run
@@ -116,6 +116,13 @@ class TestOptions:
 
     def test_an_encoding(self, prune, battery):
         assert "(cl100k_base)" in prune("battery", battery, "--encoding", "cl100k_base")[2]
+
+    def test_a_model_folder(self, prune, battery, tiny_model):
+        folder, _ = tiny_model
+        code, output, _ = prune("battery", battery, "--json", "--top-k", 1, model=folder)
+        record = json.loads(output)["semantic_highlight"]
+        assert (code, record["sentences_kept"]) == (0, 1)
+        assert record["model"] == json.loads((folder / "config.json").read_text(encoding="utf-8"))["name"]
 
     @needs_bundled
     def test_the_bundled_model_is_the_default(self, battery, capsys):
