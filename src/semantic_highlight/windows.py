@@ -17,7 +17,7 @@ def pack(
     read without what came before it. Nothing is left out.
 
     Args:
-        spans: Token ranges ``(first, last)`` of the spans, ascending and without gaps; empty ones are skipped.
+        spans: Token ranges ``(first, last)`` of the spans, in order and without gaps; empty ones are skipped.
         room: Most tokens in a window, ``overhead`` included; at least ``longest + overhead``.
         longest: Most tokens of a block, at least 1.
         overhead: Tokens that a model adds to each block.
