@@ -10,7 +10,7 @@ import pytest
 
 from contracts import AnsweringScorerContract
 from semantic_highlight import Highlighter
-from semantic_highlight.models import BUNDLED_FOLDER, load_scorer
+from semantic_highlight.models import BUNDLED_FOLDER
 
 pytestmark = pytest.mark.skipif(not BUNDLED_FOLDER.is_dir(), reason="the bundled model is not here yet")
 
@@ -59,9 +59,9 @@ def highlighter():
 
 
 class TestBundled(AnsweringScorerContract):
-    @pytest.fixture(scope="class")
-    def scorer(self):
-        return load_scorer()
+    @pytest.fixture
+    def scorer(self, highlighter):
+        return highlighter.scorer
 
 
 @pytest.mark.parametrize(
