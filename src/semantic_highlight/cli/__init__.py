@@ -15,6 +15,7 @@ import typer
 
 from semantic_highlight.cli.demo import demo
 from semantic_highlight.cli.prune import prune
+from semantic_highlight.cli.train import train
 from semantic_highlight.errors import SemanticHighlightError
 
 __all__ = ["app", "main"]
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(prune)
 app.command()(demo)
+app.command()(train)
 
 
 @app.callback(invoke_without_command=True)
