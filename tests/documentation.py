@@ -78,7 +78,8 @@ def _console(code):
 def run_cookbook(path):
     """Return a cookbook with what its cells show now."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, kernel_name="python3", timeout=120, record_timing=False).execute()
+    options = {"kernel_name": "python3", "timeout": 120, "record_timing": False, "coalesce_streams": True}
+    NotebookClient(notebook, **options).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
