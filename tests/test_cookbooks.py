@@ -9,7 +9,6 @@ import nbformat
 import pytest
 
 import documentation
-from bundled import needs_bundled
 
 # Scores differ in the last digits from one processor to another, and shades with them.
 _SCORES = re.compile(r'title="[\d.]+"|rgba\([\d.,]+\)|(?<=relevance\': )[\d.]+')
@@ -26,7 +25,6 @@ def shown(notebook):
 
 
 @pytest.mark.slow
-@needs_bundled
 @pytest.mark.parametrize("path", documentation.COOKBOOKS, ids=lambda path: path.stem)
 def test_it_runs_and_shows_what_is_saved(path, tmp_path):
     copy = shutil.copy(path, tmp_path)

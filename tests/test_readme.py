@@ -1,14 +1,12 @@
 import pytest
 
 import documentation
-from bundled import needs_bundled
 from semantic_highlight import Highlighter
 from semantic_highlight.lexical import LexicalScorer
 
 TEXT = documentation.README.read_text(encoding="utf-8")
 
 
-@needs_bundled
 @pytest.mark.slow
 def test_the_examples_print_what_the_page_shows():
     assert documentation.run_readme(TEXT) == TEXT
@@ -38,7 +36,6 @@ def test_the_table_names_the_threshold_of_the_lexical_scorer():
     assert row("`Highlighter.lexical()`")[3] == f"{LexicalScorer().default_threshold:.2f}"
 
 
-@needs_bundled
 def test_the_table_names_the_threshold_of_the_bundled_model():
     threshold = Highlighter.from_pretrained().scorer.default_threshold
     assert row("`Highlighter.from_pretrained()`")[3] == f"{threshold:.2f}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from semantic_highlight.assembly import Assembler
-from semantic_highlight.errors import CheckpointError, InputError
+from semantic_highlight.errors import InputError
 from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.record import build_record, unpruned_record
 from semantic_highlight.selection import Selector, Threshold
@@ -65,11 +65,7 @@ class KeepAllIfEmpty(Policy):
 @functools.cache
 def default_highlighter() -> Highlighter:
     """Return the highlighter of adapters that were given none: one for the process, made at first use."""
-    try:
-        return Highlighter.from_pretrained()
-    except CheckpointError as error:  # until the bundled model ships
-        logger.info("sentences are scored by their words, without a model: %s", error)
-        return Highlighter.lexical()
+    return Highlighter.from_pretrained()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

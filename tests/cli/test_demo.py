@@ -3,7 +3,6 @@ import sys
 
 import pytest
 
-from bundled import needs_bundled
 from semantic_highlight.cli import main
 from semantic_highlight.cli.demo import FOLDERS, QUESTIONS, documents
 from semantic_highlight.cli.demo.words import embed
@@ -17,7 +16,7 @@ ANSWERS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["lexical", pytest.param("bundled", marks=needs_bundled)])
+@pytest.mark.parametrize("model", ["lexical", "bundled"])
 def test_it_shows_prompts_before_and_after(model, capsys):
     assert main(["demo", "--model", model]) == 0
     output, errors = capsys.readouterr()

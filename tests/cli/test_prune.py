@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bundled import needs_bundled
 from semantic_highlight.cli import main
 
 BATTERY = "The battery lasts ten hours. The box holds a cable. It charges in two hours.\n"
@@ -124,7 +123,6 @@ class TestOptions:
         assert (code, record["sentences_kept"]) == (0, 1)
         assert record["model"] == json.loads((folder / "config.json").read_text(encoding="utf-8"))["name"]
 
-    @needs_bundled
     def test_the_bundled_model_is_the_default(self, battery, capsys):
         assert main(["prune", "How long does the battery last?", battery]) == 0
         assert "ten hours" in capsys.readouterr().out

@@ -12,8 +12,6 @@ from contracts import AnsweringScorerContract
 from semantic_highlight import Highlighter
 from semantic_highlight.models import BUNDLED_FOLDER
 
-pytestmark = pytest.mark.skipif(not BUNDLED_FOLDER.is_dir(), reason="the bundled model is not here yet")
-
 MEGABYTE = 1_000_000
 
 DEER = (

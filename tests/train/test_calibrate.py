@@ -71,6 +71,13 @@ def test_the_threshold_has_the_best_mean_f1():
     assert choose_threshold([first, second]) == 0.5
 
 
+def test_of_thresholds_about_as_good_the_lowest_is_chosen():
+    # F1 is 1.0 from 0.50, 198/199 from 0.20 with one sentence too many, and 198/204 below with five more.
+    labels, scores = [1] * 99 + [0] * 6, [0.9] * 99 + [0.5] + [0.2] * 5
+    assert choose_threshold([(labels, scores)]) == 0.2
+    assert choose_threshold([(labels, scores)], tolerance=0.0) == 0.5
+
+
 def test_a_model_is_calibrated(toy_config, toy_files, tmp_path):
     model = run_training(toy_config(tokens=8000, optimisation={"learning_rate": 3e-3}))
     config = CalibrateConfig(

@@ -39,6 +39,10 @@ def test_int8_weights_are_within_half_a_step_and_score_alike(tiny_model, tmp_pat
     assert np.abs(exact - rounded).max() < 0.05
 
 
+def test_an_exported_file_tells_nothing_of_the_machine_that_made_it(tiny_model):
+    assert b"semantic_highlight/" not in (tiny_model[0] / "model.onnx").read_bytes()
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path):
     import onnx
     from onnx import helper

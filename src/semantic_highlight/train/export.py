@@ -72,6 +72,7 @@ def to_onnx(model: PruningModel) -> onnx.ModelProto:
     if program is None:
         raise CheckpointError("the exporter returned nothing; its log says why")
     proto = program.model_proto
+    _strip_traces(proto)
     _name_weights(proto)
     _verify(proto, model)
     return proto
@@ -87,6 +88,12 @@ def _sample(length: int, *, vocabulary: int, seed: int) -> dict[str, torch.Tenso
     values = (ids, types, torch.arange(length) - starts, blocks)
     names = ("input_ids", "token_type_ids", "position_ids", "block_ids")
     return {name: value[None] for name, value in zip(names, values, strict=True)}
+
+
+def _strip_traces(proto: onnx.ModelProto) -> None:
+    """Remove the exporter's notes: they carry the source paths of whoever exported."""
+    for part in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info):
+        del part.metadata_props[:]
 
 
 def _name_weights(proto: onnx.ModelProto) -> None:
