@@ -39,7 +39,7 @@ class Evaluation(Section):
 
 
 class Optimisation(Section):
-    """How the weights move. Defaults: what a 22 M encoder on a CPU took best (RUNS.md)."""
+    """How the weights move. The bundled model took lower rates: see recipes/train.toml and RUNS.md."""
 
     learning_rate: float = Field(default=3e-4, gt=0)
     embedding_rate: float = Field(default=1.0, gt=0)
