@@ -55,6 +55,7 @@ def test_a_teacher_score_is_read():
     [
         ("query", " ", "field 'query' is ' ': give a text that is not blank"),
         ("query", 3, "field 'query' is 3: give a text that is not blank"),
+        ("format", 1, "field 'format' is 1: give a text or null"),
         ("title", ["t"], r"field 'title' is \['t'\]: give a text or null"),
         ("answer_spans", [[3, 99]], r"field 'answer_spans' has \[3, 99\]: allowed is 0 <= start < end <= 23"),
         ("answer_spans", [[4, 4]], r"field 'answer_spans' has \[4, 4\]: allowed is 0 <= start < end <= 23"),
@@ -87,11 +88,54 @@ def test_a_missing_field_is_named(field):
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("{", "line 2: this is no JSON"), ("[]", "line 2: a record is")]
+    ("line", "message"),
+    [
+        ("{", "line 2: this is no JSON"),
+        ("[]", "line 2: a record is"),
+        ('{"query": "q", "texts": ["c"]}', "line 2: this is a row of several 'texts', and the first is"),
+        ('{"query": "q", "segments": []}', "line 2: this is a record with 'segments', and the first is"),
+    ],
 )
 def test_a_bad_line_is_named(tmp_path, line, message):
     with pytest.raises(InputError, match=message):
         list(read_records(write(tmp_path / "r.jsonl", [json.dumps(ROW), line])))
+
+
+def test_a_line_in_another_encoding_is_named(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(json.dumps(ROW).encode() + b"\n" + '{"query": "\u95ee"}'.encode("gb18030"))
+    with pytest.raises(InputError, match="line 2: this is not UTF-8"):
+        list(read_records(path))
+
+
+def test_the_mark_that_windows_writes_first_is_passed_over(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(ROW).encode())
+    assert len(list(read_records(path))) == 1
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz"])
+def test_an_empty_file_is_named(tmp_path, name):
+    with pytest.raises(InputError, match=rf"{name} has no records: give at least one"):
+        list(read_records(write(tmp_path / name, ["", " "])))
+
+
+def test_bad_records_are_left_out_and_told(tmp_path):
+    lines = [json.dumps(ROW), "{", json.dumps(ROW | {"query": ""}), json.dumps(ROW | {"id": "4"})]
+    bad = []
+    records = list(read_records(write(tmp_path / "r.jsonl", lines), on_bad=bad.append))
+    assert [record.id for record in records] == ["1", "4"]
+    assert [str(error).split(":")[0].rsplit(", ", 1)[1] for error in bad] == ["line 2", "line 3"]
+
+
+def test_a_file_of_nothing_but_bad_records_is_no_file_of_records(tmp_path):
+    with pytest.raises(InputError, match=r"has no records, and 2 that cannot be used"):
+        list(read_records(write(tmp_path / "r.jsonl", ["{", "[]"]), on_bad=lambda error: None))
+
+
+def test_a_row_of_another_format_says_how_to_convert_it():
+    with pytest.raises(InputError, match="as Open Provence has them, and no record: convert the file first"):
+        parse_record({"query": "q", "texts": ["c"]})
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -145,3 +189,11 @@ def test_segments_stand_for_a_context_and_its_labelled_sentences():
 def test_segments_of_another_shape_name_the_field(segments):
     with pytest.raises(InputError, match="segments"):
         parse_record({"query": "q", "segments": segments})
+
+
+def test_a_context_beside_segments_has_to_be_their_texts():
+    segments = [{"text": "One. ", "label": 0}, {"text": "Two.", "label": 1}]
+    row = {"query": "q", "segments": segments, "context": "One. Two.", "format": "prose"}
+    assert parse_record(row).format == "prose"
+    with pytest.raises(InputError, match="field 'context' is not the texts of 'segments' joined"):
+        parse_record(row | {"context": "One. Two"})

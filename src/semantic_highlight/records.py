@@ -6,7 +6,11 @@ One JSON object a line, plain or gzip'ed::
      "answer_spans": [[start, end], ...],      code points of context, end exclusive; [] = not answered
      "sentence_spans": [[s, e], ...] or null,  where the source labels sentences itself
      "sentence_labels": [0 | 1, ...] or null,
-     "teacher_score": 0.0 to 1.0 or null}      how relevant a ranking model finds the context; may be left out
+     "teacher_score": 0.0 to 1.0 or null,      how relevant a ranking model finds the context; may be left out
+     "format": "markdown" or null}             what kind of document it is; may be left out
+
+Documents labelled piece by piece have ``"segments": [{"text": "...", "label": 0 | 1}, ...]`` instead of the
+context and the spans; the texts joined are the context. A file holds one of the two.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -41,6 +45,7 @@ class Record:
         sentence_spans: The source's own sentences, or None.
         sentence_labels: 1 for a sentence that answers, one for each of ``sentence_spans``, or None.
         teacher_score: How relevant a ranking model finds the context, in [0, 1], or None.
+        format: What kind of document it is, for example ``markdown``, or None.
     """
 
     id: str
@@ -53,30 +58,82 @@ class Record:
     sentence_spans: tuple[SpanPair, ...] | None
     sentence_labels: tuple[int, ...] | None
     teacher_score: float | None = None
+    format: str | None = None
 
 
-def read_records(path: Path) -> Iterator[Record]:
+OnBad = Callable[[InputError], None]
+"""Is told of a record that is left out; the message names file, line and field."""
+
+
+def read_records(path: Path, *, on_bad: OnBad | None = None) -> Iterator[Record]:
     """Read the records of a ``.jsonl`` or ``.jsonl.gz`` file, each checked.
 
+    Args:
+        path: The file.
+        on_bad: Is called for every record that cannot be used, which is left out then; where None the
+            first one raises. To count them: ``bad = []; read_records(path, on_bad=bad.append)``.
+
     Raises:
-        InputError: If the file or a line of it cannot be used; the message names file, line and field.
+        InputError: If the file or a line of it cannot be used, or nothing is left; the message names file,
+            line and field.
     """
+    first: str | None = None
+    good = bad = 0
+    for number, line in _lines(path):
+        try:
+            row = _decoded(line)
+            first = first or _schema(row)
+            _check_schema(row, first)
+            record = parse_record(row)
+        except InputError as error:
+            located = InputError(f"{path}, line {number}: {error}")
+            if on_bad is None:
+                raise located from error
+            on_bad(located)
+            bad += 1
+        else:
+            good += 1
+            yield record
+    if not good:
+        left_out = f", and {bad} that cannot be used" if bad else ""
+        raise InputError(f"{path} has no records{left_out}: give at least one, a JSON object a line")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Return the lines that are not blank with their numbers, from 1."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a .jsonl or .jsonl.gz file of records")
     opener = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                number += 1
+        with opener(path, "rb") as lines:
+            for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield parse_record(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {number}: this is no JSON: {error}") from error
-    except InputError as error:
-        raise InputError(f"{path}, line {number}: {error}") from error
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+                    yield number, line
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}, after line {number}: the file cannot be read on: {error}") from error
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode("utf-8-sig"))  # the mark that Windows writes first is no JSON
+    except UnicodeDecodeError as error:
+        raise InputError(f"this is not UTF-8: {error}; convert the file") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"this is no JSON: {error}") from error
+
+
+def _schema(row: Any) -> str:
+    if isinstance(row, dict) and "segments" in row:
+        return "a record with 'segments'"
+    if isinstance(row, dict) and "texts" in row and "context" not in row:
+        return "a row of several 'texts'"
+    return "a record with a 'context'"
+
+
+def _check_schema(row: Any, first: str) -> None:
+    if _schema(row) != first:
+        raise InputError(f"this is {_schema(row)}, and the first is {first}: a file holds one of them")
 
 
 def parse_record(row: Any) -> Record:
@@ -88,30 +145,33 @@ def parse_record(row: Any) -> Record:
     if not isinstance(row, dict):
         raise InputError(f"a record is a JSON object, not {type(row).__name__}")
     if "segments" in row:
-        row = row | _from_segments(row["segments"])
+        row = row | _from_segments(row["segments"], row.get("context"))
+    elif "texts" in row and "context" not in row:
+        raise InputError(
+            "this is a row of several 'texts', as Open Provence has them, and no record: "
+            "convert the file first, with semantic-highlight records"
+        )
     query, context = (_text(row, field) for field in ("query", "context"))
     sentence_spans = row.get("sentence_spans")
     spans = None if sentence_spans is None else _spans(sentence_spans, "sentence_spans", len(context))
     if spans and any(one[1] > other[0] for one, other in pairwise(spans)):
         raise InputError("field 'sentence_spans' is not in order: give sentences as they stand, apart")
-    title = row.get("title")
-    if title is not None and not isinstance(title, str):
-        raise InputError(f"field 'title' is {title!r}: give a text or null")
     return Record(
         id=str(row.get("id", "")),
         dataset=str(row.get("dataset", "")),
         lang=str(row.get("lang", "")),
         query=query,
         context=context,
-        title=title,
+        title=_optional_text(row, "title"),
         answer_spans=_spans(row.get("answer_spans", []), "answer_spans", len(context)),
         sentence_spans=spans,
         sentence_labels=_labels(row.get("sentence_labels"), spans),
         teacher_score=_share(row.get("teacher_score"), "teacher_score"),
+        format=_optional_text(row, "format"),
     )
 
 
-def _from_segments(segments: Any) -> dict[str, Any]:
+def _from_segments(segments: Any, given: Any) -> dict[str, Any]:
     """Return the fields that a list of labelled segments stands for."""
     try:
         texts = [segment["text"] for segment in segments]
@@ -121,6 +181,8 @@ def _from_segments(segments: Any) -> dict[str, Any]:
         context = "".join(texts)
     except (TypeError, KeyError) as error:
         raise InputError("field 'segments' is no list of objects with 'text' and 'label'") from error
+    if given is not None and given != context:
+        raise InputError("field 'context' is not the texts of 'segments' joined: leave it out, or correct it")
     answers = [span for span, label in zip(spans, labels, strict=True) if label]
     return {"context": context, "sentence_spans": spans, "sentence_labels": labels, "answer_spans": answers}
 
@@ -131,6 +193,13 @@ def _text(row: dict[str, Any], field: str) -> str:
     value = row[field]
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"field {field!r} is {value!r}: give a text that is not blank")
+    return value
+
+
+def _optional_text(row: dict[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"field {field!r} is {value!r}: give a text or null")
     return value
 
 
