@@ -83,6 +83,15 @@ class TestPrune:
         assert document.text == "B."
         assert document.selector == "Threshold(value=0.25)"
 
+    def test_a_scorer_may_bring_a_selector_of_its_own(self):
+        scorer = FixedScorer(lambda texts, spans: [DocumentScores((0.2, 0.1), 0.3)])
+        scorer.default_selector = MinKept(Threshold(0.25), floor=0.15)
+        highlighter = Highlighter(scorer, splitter=split_on_stops, counter=words)
+        assert highlighter.prune("q", ["A. B."])[0].text == "A. "
+        assert highlighter.prune("q", ["A. B."], selector=Threshold(0.25))[0].text == ""
+        mine = Highlighter(scorer, splitter=split_on_stops, counter=words, selector=Threshold(0.25))
+        assert mine.prune("q", ["A. B."])[0].text == ""
+
     def test_selector_of_the_call_beats_that_of_the_highlighter(self):
         highlighter = Highlighter(
             KeywordScorer(["b"]), splitter=split_on_stops, counter=words, selector=TopK(1)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semantic_highlight.scoring import merge_windows, sentence_means
+from semantic_highlight.scoring import merge_windows, range_means, sentence_means
 
 
 def test_mean_over_the_tokens_of_each_sentence():
@@ -59,3 +59,8 @@ def test_token_in_two_windows_gets_the_mean():
 
 def test_document_without_tokens():
     assert merge_windows([], 0).tolist() == []
+
+
+def test_means_of_ranges_keep_their_sign_and_are_zero_where_there_is_nothing():
+    assert range_means([-2.0, 4.0, 5.0], [(0, 2), (1, 3), (2, 2)]).tolist() == [1.0, 4.5, 0.0]
+    assert range_means([], []).tolist() == []

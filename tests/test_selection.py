@@ -222,6 +222,10 @@ class TestMinKept:
         assert kept(MinKept(Threshold(1.0), per_document=9)) == ["ABCD", "EF"]
         assert kept(MinKept(Threshold(1.0)), highlighted((" ", 0.0)), highlighted()) == ["", ""]
 
+    def test_below_the_floor_nothing_is_added(self):
+        assert kept(MinKept(Threshold(1.0), per_document=1, per_query=0, floor=0.8)) == ["A", ""]
+        assert kept(MinKept(Threshold(1.0), per_document=2, per_query=0, floor=0.7)) == ["AD", "E"]
+
     def test_leaves_alone_what_is_enough(self):
         assert kept(MinKept(TopK(3))) == kept(TopK(3))
 

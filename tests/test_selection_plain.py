@@ -17,7 +17,7 @@ EVERY_ONE = (
     TargetCompression(0.75),
     KeepLeading(TopK(1), n=3, always=True),
     KeepHeadings(TopK(1)),
-    MinKept(TopK(1), per_document=1, per_query=0),
+    MinKept(TopK(1), per_document=1, per_query=0, floor=0.05),
     MustKeep(TopK(1), r"\d+ kg"),
 )
 

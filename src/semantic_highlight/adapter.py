@@ -16,7 +16,7 @@ from semantic_highlight.assembly import Assembler
 from semantic_highlight.errors import InputError
 from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.record import build_record, unpruned_record
-from semantic_highlight.selection import Selector, Threshold
+from semantic_highlight.selection import Selector
 from semantic_highlight.selection.base import Masks, Policy, check_count, check_selector
 from semantic_highlight.tokens import EstimatedCounter
 from semantic_highlight.types import HighlightedDocument, PrunedDocument, Savings, TokenCounter
@@ -156,9 +156,7 @@ class Pruner:
     def _selector(self, highlighter: Highlighter) -> Selector | None:
         if self.wrapper is None:
             return self.selector
-        return self.wrapper(
-            self.selector or highlighter.selector or Threshold(highlighter.scorer.default_threshold)
-        )
+        return self.wrapper(self.selector or highlighter.default_selector)
 
     def _passed(self, text: str, previous: object, counter: TokenCounter) -> Outcome:
         (savings,) = _unchanged([text], counter)

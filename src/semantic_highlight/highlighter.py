@@ -106,6 +106,14 @@ class Highlighter:
         """Make a highlighter that needs no model: BM25 over sentences, English and Chinese."""
         return cls(LexicalScorer(), splitter=splitter, selector=selector, counter=counter, gap=gap)
 
+    @property
+    def default_selector(self) -> Selector:
+        """What chooses where a call names no selector: the highlighter's own, or else the scorer's."""
+        if self.selector is not None:
+            return self.selector
+        selector: Selector | None = getattr(self.scorer, "default_selector", None)
+        return selector if selector is not None else Threshold(self.scorer.default_threshold)
+
     def highlight(self, query: str, texts: Sequence[str]) -> list[HighlightedDocument]:
         """Score every sentence of every text and drop nothing.
 
@@ -143,9 +151,7 @@ class Highlighter:
         Raises:
             InputError: If the selector cannot be used, or returns anything but a flag for each sentence.
         """
-        chosen = selector if selector is not None else self.selector
-        if chosen is None:
-            chosen = Threshold(self.scorer.default_threshold)
+        chosen = selector if selector is not None else self.default_selector
         check_selector("the selector", chosen)
         assembler = Assembler(self.counter, self.gap)
         masks = chosen.select(documents, assembler)

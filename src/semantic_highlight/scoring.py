@@ -27,14 +27,24 @@ def sentence_means(
             tokenizer counts it as part of the token.
         sentence_spans: ``(start, end)`` of every sentence in the same text.
     """
-    sums = np.concatenate([[0.0], np.cumsum(probabilities, dtype=np.float64)])
     token_starts = np.reshape(token_spans, (-1, 2))[:, 0]
     sentences = np.reshape(sentence_spans, (-1, 2))
-    first = np.searchsorted(token_starts, sentences[:, 0])
-    last = np.searchsorted(token_starts, sentences[:, 1])
-    means: NDArray[np.float64] = (sums[last] - sums[first]) / np.maximum(last - first, 1)
+    ranges = np.searchsorted(token_starts, sentences)
     # The difference of two rounded sums can leave the range by a rounding error.
-    return means.clip(0.0, 1.0)
+    return range_means(probabilities, ranges).clip(0.0, 1.0)
+
+
+def range_means(values: ArrayLike, ranges: ArrayLike) -> NDArray[np.float64]:
+    """Return the mean of the values in each half-open range, 0.0 for an empty one.
+
+    Args:
+        values: One for every token.
+        ranges: ``(first, last)`` of every sentence, in tokens.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    first, last = np.reshape(np.asarray(ranges, dtype=np.int64), (-1, 2)).T
+    means: NDArray[np.float64] = (sums[last] - sums[first]) / np.maximum(last - first, 1)
+    return means
 
 
 def merge_windows(windows: Sequence[tuple[tuple[int, int], ArrayLike]], tokens: int) -> NDArray[np.float64]:

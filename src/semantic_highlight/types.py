@@ -56,6 +56,8 @@ class Scorer(Protocol):
 
     A score depends on the query and its own document alone, never on the other documents of the
     call, so that batching and order change nothing. Implementations are safe to call from threads.
+    One for which a threshold is not enough may have a ``default_selector`` too, a selector that is
+    used in the threshold's place when the caller names none.
     """
 
     @property

@@ -75,7 +75,7 @@ def prune(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         "--target-compression": target_compression,
     }
     highlighter = make_highlighter(model, counter=encoding, gap=gap)
-    selector = _selector(choice, neighbours, highlighter.scorer.default_threshold)
+    selector = _selector(choice, neighbours, highlighter.default_selector)
     documents = reading.read_documents(files, jsonl=jsonl)
     pruned = highlighter.prune(query, [document.text for document in documents], selector=selector)
     if as_json:
@@ -85,7 +85,7 @@ def prune(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     sys.stderr.write(f"{writing.summary(pruned, highlighter.counter)}\n")
 
 
-def _selector(choice: dict[str, Any], neighbours: int, default_threshold: float) -> Selector:
+def _selector(choice: dict[str, Any], neighbours: int, default: Selector) -> Selector:
     given = [name for name, value in choice.items() if value is not None]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} exclude each other: give one of {', '.join(choice)}")
@@ -94,7 +94,7 @@ def _selector(choice: dict[str, Any], neighbours: int, default_threshold: float)
         return Neighbours(inner, neighbours) if neighbours else inner
 
     # Neighbours go into a budget, not around it: what is asked for is never exceeded.
-    among = widened(Threshold(default_threshold)) if neighbours else None
+    among = widened(default) if neighbours else None
     if choice["--budget"] is not None:
         return TokenBudget(choice["--budget"], among=among)
     if choice["--target-compression"] is not None:
@@ -102,4 +102,4 @@ def _selector(choice: dict[str, Any], neighbours: int, default_threshold: float)
     if choice["--top-k"] is not None:
         return widened(TopK(choice["--top-k"]))
     threshold = choice["--threshold"]
-    return widened(Threshold(default_threshold if threshold is None else threshold))
+    return widened(default if threshold is None else Threshold(threshold))

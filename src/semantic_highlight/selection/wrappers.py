@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from semantic_highlight.assembly import Assembler
 from semantic_highlight.errors import InputError
@@ -19,6 +18,7 @@ from semantic_highlight.selection.base import (
     Selector,
     check_count,
     check_selector,
+    check_share,
     ranked,
     sentence_indices,
 )
@@ -167,31 +167,36 @@ class MinKept(Policy):
         inner: The policy to add to.
         per_document: At least so many of every document, 0 or more.
         per_query: At least so many of all documents together, 0 or more.
+        floor: Only sentences that score at least this are added, 0.0 to 1.0; any where None.
 
     Raises:
-        InputError: If ``inner`` is no selector or a number is below 0.
+        InputError: If ``inner`` is no selector, or a number is outside its range.
     """
 
     inner: Selector
     per_document: int = 0
     per_query: int = 1
+    floor: float | None = None
 
     def __post_init__(self) -> None:
         check_selector("MinKept inner", self.inner)
         check_count("MinKept per_document", self.per_document, least=0)
         check_count("MinKept per_query", self.per_query, least=0)
+        if self.floor is not None:
+            check_share("MinKept floor", self.floor)
 
     def select(self, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
         """Keep what ``inner`` keeps and the best of the rest until there are enough."""
         masks = [list(mask) for mask in self.inner.select(documents, assembler)]
         for document, mask in zip(documents, masks, strict=True):
-            _top_up([document], [mask], self.per_document)
-        _top_up(documents, masks, self.per_query)
+            self._top_up([document], [mask], self.per_document)
+        self._top_up(documents, masks, self.per_query)
         return masks
 
-
-def _top_up(documents: Sequence[HighlightedDocument], masks: Masks, least: int) -> None:
-    order = ranked(documents)
-    missing = least - sum(masks[i][j] for i, j in order)
-    for i, j in islice((place for place in order if not masks[place[0]][place[1]]), max(0, missing)):
-        masks[i][j] = True
+    def _top_up(self, documents: Sequence[HighlightedDocument], masks: Masks, least: int) -> None:
+        order = ranked(documents)
+        missing = least - sum(masks[i][j] for i, j in order)
+        floor = self.floor or 0.0
+        spare = [(i, j) for i, j in order if not masks[i][j] and documents[i].scores[j] >= floor]
+        for i, j in spare[: max(0, missing)]:
+            masks[i][j] = True
