@@ -8,8 +8,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from semantic_highlight.types import DocumentScores, Span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"  # kana, Chinese, Hangul, compatibility
 # Left to the cache of ``re``: compiling it takes longer than importing the rest of this module.
@@ -77,6 +83,21 @@ class LexicalScorer:
             reached = sum(weight * n * (self.k1 + 1) / (n + norm) for weight, n in found)
             scores.append(min(reached / best, 1.0) if best else 0.0)
         return DocumentScores(tuple(scores), max(scores, default=0.0))
+
+
+LEXICAL_FEATURES = 2
+"""How many :func:`lexical_features` returns for a sentence."""
+
+
+def lexical_features(query: str, text: str, spans: Sequence[Span]) -> NDArray[np.float32]:
+    """Return what word matching says of every span, ``[spans, 2]``, in [0, 1].
+
+    The score of :class:`LexicalScorer`, and that score relative to the best of the document, 0.0 where
+    nothing matches: the first tells a document that matches from one that does not, the second which of
+    its sentences matches most.
+    """
+    scores = np.array(LexicalScorer().score(query, [text], [spans])[0].sentences, dtype=np.float32)
+    return np.stack([scores, scores / max(scores.max(initial=0.0), 1e-6)], axis=1)
 
 
 def _idf(containing: int, sentences: int) -> float:

@@ -18,7 +18,7 @@ def windows(tiny_model):
     tokenizer = PairTokenizer.from_folder(
         tiny_model[0], max_length=64, query_tokens=16, block_tokens=24, overlap=8
     )
-    found = tokenizer.windows(tokenizer.query_ids("how long?"), tokenizer.tokenise(TEXT), split(TEXT))
+    _, found = tokenizer.pair("how long?", TEXT, split(TEXT))
     assert len({len(window.ids) for window in found}) > 1
     return found
 
@@ -27,7 +27,7 @@ def test_logits_are_those_of_the_network(tiny_model, windows):
     folder, network = tiny_model
     found = OnnxEngine(folder / "model.onnx").logits(windows)
     for window, logits in zip(windows, found, strict=True):
-        arrays = (window.ids, window.types, window.positions, window.blocks)
+        arrays = (window.ids, window.types, window.positions, window.blocks, window.lexical)
         with torch.inference_mode():
             wanted = network(*(torch.from_numpy(a)[None] for a in arrays))[0][0].numpy()
         assert logits == pytest.approx(wanted[window.places], abs=1e-4)

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 import tiny
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.models.pairs import PairTokenizer, span_ranges
 from semantic_highlight.splitting import split
 from semantic_highlight.types import Span
@@ -34,9 +35,8 @@ def words(folder, ids):
 
 
 def test_a_window_by_hand(folder, tokenizer):
-    query = tokenizer.query_ids("how long battery")
-    text = tokenizer.tokenise("the battery lasts. is it red?")
-    (window,) = tokenizer.windows(query, text, [Span(0, 19), Span(19, 29)])
+    text, spans = "the battery lasts. is it red?", [Span(0, 19), Span(19, 29)]
+    _, (window,) = tokenizer.pair("how long battery", text, spans)
     assert words(folder, window.ids) == [
         *("[CLS]", "how", "long", "battery", "[SEP]"),
         *("[CLS]", "the", "battery", "lasts", ".", "[SEP]"),
@@ -48,12 +48,25 @@ def test_a_window_by_hand(folder, tokenizer):
     assert window.types.tolist() == [0] * 5 + [1, 1, 2, 1, 1, 1] + [1] * 6
     assert window.places.tolist() == [6, 7, 8, 9, 12, 13, 14, 15]
     assert window.tokens == (0, 8)
+    # The sentence with the battery is the best match; the other one matches nothing.
+    score = LexicalScorer().score("how long battery", [text], [spans])[0].sentences[0]
+    assert window.lexical[window.places].tolist() == [pytest.approx([score, 1.0])] * 4 + [[0.0, 0.0]] * 4
+    assert not window.lexical[:6].any()
 
 
 def test_a_long_query_keeps_its_first_tokens(folder, tokenizer):
-    assert words(folder, tokenizer.query_ids("how long does the battery of the door last")) == [
-        *("how", "long", "does", "the", "battery", "of")
+    long = "how long does the battery of the door last"
+    _, (window,) = tokenizer.pair(long, "the door", [Span(0, 8)])
+    assert words(folder, window.ids[window.blocks == 0][1:-1]) == [
+        "how",
+        "long",
+        "does",
+        "the",
+        "battery",
+        "of",
     ]
+    _, (short,) = tokenizer.pair("how long does the battery of", "the door", [Span(0, 8)])
+    assert window.lexical.tolist() == short.lexical.tolist()
 
 
 def test_a_lone_surrogate_keeps_the_offsets(tokenizer):
@@ -72,8 +85,7 @@ def test_a_token_across_a_border_counts_where_it_begins(tokenizer):
 @given(st.lists(st.sampled_from([*tiny.WORDS, ". ", "。", *tiny.CHARACTERS, "\n\n", " "]), max_size=120))
 def test_windows_hold_every_token_where_it_was(tokenizer, pieces):
     text = " ".join(pieces)
-    query, tokens = tokenizer.query_ids("how long does the battery last"), tokenizer.tokenise(text)
-    windows = tokenizer.windows(query, tokens, split(text))
+    tokens, windows = tokenizer.pair("how long does the battery last", text, split(text))
     assert all(len(window.ids) <= tokenizer.max_length for window in windows)
     held = set()
     for window in windows:

@@ -8,6 +8,7 @@ import torch
 
 from contracts import ScorerContract
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.models import load_scorer
 from semantic_highlight.splitting import split
 from semantic_highlight.types import Span
@@ -41,6 +42,12 @@ def hand_scores(network, folder, sentences):
         positions += range(len(part) + 2)
         blocks += [number] * (len(part) + 2)
     inputs = [torch.tensor([values]) for values in (ids, types, positions, blocks)]
+    text = "".join(sentences)
+    matches = LexicalScorer().score(QUERY, [text], [split(text)])[0].sentences
+    features = torch.zeros(1, len(ids), 2)
+    for number, match in enumerate(matches, start=1):
+        features[inputs[3] == number] = torch.tensor([match, match / max(matches)])
+    inputs.append(features)
     with torch.inference_mode():
         logits = network(*inputs)[0][0].double().numpy()
     probabilities = 1 / (1 + np.exp(-(logits + 0.5) / 1.5))
@@ -67,7 +74,7 @@ def test_every_sentence_of_a_document_of_many_windows_is_scored(tiny_model):
     text = TEXT * 20
     scorer = load_scorer(tiny_model[0])
     tokenizer, _ = scorer.load()
-    assert len(tokenizer.windows(tokenizer.query_ids(QUERY), tokenizer.tokenise(text), split(text))) > 5
+    assert len(tokenizer.pair(QUERY, text, split(text))[1]) > 5
     scores = scorer.score(QUERY, [text], [split(text)])[0].sentences
     assert len(scores) == 60
     assert all(score > 0 for score in scores)

@@ -56,8 +56,7 @@ def test_a_row_scores_the_mean_probability_of_its_tokens(toy_config):
     tokenizer = PairTokenizer.from_folder(config_base(config), max_length=64)
     example = Mixture(config, split)._streams[0].rows[0]
     scores = row_scores(model, tokenizer, example)
-    text = tokenizer.tokenise(example.record.context)
-    (window,) = tokenizer.windows(tokenizer.query_ids(example.record.query), text, example.spans)
+    text, (window,) = tokenizer.pair(example.record.query, example.record.context, example.spans)
     probabilities = 1 / (1 + np.exp(-window_logits(model, window)))
     last = example.spans[-1]
     tokens = [p for p, (start, _) in zip(probabilities, text.offsets, strict=True) if start >= last.start]

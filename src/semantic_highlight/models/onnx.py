@@ -55,6 +55,8 @@ class OnnxEngine:
             )
         except Exception as error:
             raise CheckpointError(f"{path} cannot be run: {error}") from error
+        # A head that takes no word matching is exported without that input.
+        self._inputs = [one.name for one in self._session.get_inputs()]
         self._pool = ThreadPoolExecutor(
             workers or min(available_cores(), _MOST_WORKERS), "semantic-highlight"
         )
@@ -69,11 +71,14 @@ class OnnxEngine:
         return [found[i] for i in range(len(windows))]
 
     def _run(self, window: Window) -> NDArray[np.float32]:
-        inputs = {
-            "input_ids": window.ids[None],
-            "token_type_ids": window.types[None],
-            "position_ids": window.positions[None],
-            "block_ids": window.blocks[None],
+        values = {
+            "input_ids": window.ids,
+            "token_type_ids": window.types,
+            "position_ids": window.positions,
+            "block_ids": window.blocks,
+            "lexical": window.lexical,
         }
-        logits: NDArray[np.float32] = self._session.run(None, inputs)[0][0]
+        logits: NDArray[np.float32] = self._session.run(
+            None, {name: values[name][None] for name in self._inputs}
+        )[0][0]
         return logits[window.places]

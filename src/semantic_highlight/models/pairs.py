@@ -12,6 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.lexical import lexical_features
 from semantic_highlight.types import Span
 from semantic_highlight.windows import TokenRange, pack
 
@@ -49,6 +50,8 @@ class Window:
         types: ``[length]`` int64, see ``QUERY_TYPE``.
         positions: ``[length]`` int64, counted from the start of the block.
         blocks: ``[length]`` int64, 0 for the query, 1, 2, ... for the blocks in reading order.
+        lexical: ``[length, features]`` float32, what word matching says of the sentence of each context
+            token, see ``lexical_features``; zero elsewhere.
         places: ``[tokens]`` int64, where each context token stands in ``ids``.
         tokens: Range of the document's tokens that it holds.
     """
@@ -57,6 +60,7 @@ class Window:
     types: NDArray[np.int64]
     positions: NDArray[np.int64]
     blocks: NDArray[np.int64]
+    lexical: NDArray[np.float32]
     places: NDArray[np.int64]
     tokens: TokenRange
 
@@ -118,14 +122,22 @@ class PairTokenizer:
         offsets = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
         return TokenisedText(np.array(encoded.ids, dtype=np.int64), offsets)
 
-    def query_ids(self, query: str) -> NDArray[np.int64]:
-        """Return the ids of a query, cut to ``query_tokens``."""
-        return self.tokenise(query).ids[: self.query_tokens]
-
     def window(
-        self, query: NDArray[np.int64], context: NDArray[np.int64], ranges: Sequence[TokenRange]
+        self,
+        query: NDArray[np.int64],
+        context: NDArray[np.int64],
+        ranges: Sequence[TokenRange],
+        *,
+        lexical: NDArray[np.float32],
     ) -> Window:
-        """Join query ids and adjacent ranges of context ids into one model input."""
+        """Join query ids and adjacent ranges of context ids into one model input.
+
+        Args:
+            query: Its ids.
+            context: The ids of the document.
+            ranges: The blocks.
+            lexical: ``[tokens, features]``, of the tokens of the document.
+        """
         parts = [query, *(context[first:last] for first, last in ranges)]
         sizes = np.array([len(part) + 2 for part in parts])
         ids = np.concatenate([piece for part in parts for piece in ([self._cls], part, [self._sep])])
@@ -135,24 +147,53 @@ class PairTokenizer:
         inner = (positions > 0) & (positions < sizes[blocks] - 1)
         shared = inner & np.isin(ids, query)
         types = np.where(blocks == 0, QUERY_TYPE, np.where(shared, SHARED_TYPE, CONTEXT_TYPE))
+        places = np.flatnonzero(inner & (blocks > 0))
+        first, last = ranges[0][0], ranges[-1][1]
+        matches = np.zeros((len(ids), lexical.shape[1]), dtype=np.float32)
+        matches[places] = lexical[first:last]
         return Window(
             ids=ids.astype(np.int64),
             types=types.astype(np.int64),
             positions=positions.astype(np.int64),
             blocks=blocks.astype(np.int64),
-            places=np.flatnonzero(inner & (blocks > 0)),
-            tokens=(ranges[0][0], ranges[-1][1]),
+            lexical=matches,
+            places=places,
+            tokens=(first, last),
         )
 
     def windows(
-        self, query: NDArray[np.int64], context: TokenisedText, spans: Sequence[Span]
+        self,
+        query: NDArray[np.int64],
+        context: TokenisedText,
+        spans: Sequence[Span],
+        *,
+        lexical: NDArray[np.float32],
     ) -> list[Window]:
-        """Cut a document into windows of at most ``max_length`` tokens along its spans."""
+        """Cut a document into windows of at most ``max_length`` tokens along its spans.
+
+        Args:
+            query: Its ids.
+            context: The document.
+            spans: Its sentences.
+            lexical: ``[spans, features]``, see ``lexical_features``.
+        """
         room = self.max_length - len(query) - 2
         longest = min(self.block_tokens, room - 2)
         ranges = span_ranges(context.offsets, spans)
         packed = pack(ranges, room=room, longest=longest, overhead=2, overlap=self.overlap)
-        return [self.window(query, context.ids, blocks) for blocks in packed]
+        of_tokens = np.zeros((len(context.ids), lexical.shape[1]), dtype=np.float32)
+        for (first, last), of_span in zip(ranges, lexical, strict=True):
+            of_tokens[first:last] = of_span
+        return [self.window(query, context.ids, blocks, lexical=of_tokens) for blocks in packed]
+
+    def pair(self, query: str, text: str, spans: Sequence[Span]) -> tuple[TokenisedText, list[Window]]:
+        """Return the tokens of a text and the windows in which a model reads it for a query."""
+        asked, tokens = self.tokenise(query), self.tokenise(text)
+        ids = asked.ids[: self.query_tokens]
+        # Word matching reads as much of the query as the encoder does.
+        read = query[: asked.offsets[len(ids) - 1, 1]] if len(ids) else ""
+        lexical = lexical_features(read, text, spans)
+        return tokens, self.windows(ids, tokens, spans, lexical=lexical)
 
 
 def span_ranges(offsets: NDArray[np.int64], spans: Sequence[Span]) -> list[TokenRange]:

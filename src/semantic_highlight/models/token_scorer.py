@@ -80,14 +80,10 @@ class TokenScorer:
     ) -> list[DocumentScores]:
         """Score every span of every text; the relevance of a text is its best sentence's score."""
         tokenizer, engine = self.load()
-        query_ids = tokenizer.query_ids(query)
-        tokenised = [tokenizer.tokenise(text) for text in texts]
-        windows = [
-            tokenizer.windows(query_ids, text, some) for text, some in zip(tokenised, spans, strict=True)
-        ]
-        logits = iter(engine.logits([window for of_text in windows for window in of_text]))
+        pairs = [tokenizer.pair(query, text, some) for text, some in zip(texts, spans, strict=True)]
+        logits = iter(engine.logits([window for _, windows in pairs for window in windows]))
         scores = []
-        for text, of_text, some in zip(tokenised, windows, spans, strict=True):
+        for (text, of_text), some in zip(pairs, spans, strict=True):
             merged = merge_windows([(window.tokens, next(logits)) for window in of_text], len(text.ids))
             means = sentence_means(self.probabilities(merged), text.offsets, [(s.start, s.end) for s in some])
             sentences = tuple(float(mean) for mean in means)

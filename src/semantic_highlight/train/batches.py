@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import torch
 
+from semantic_highlight.lexical import LEXICAL_FEATURES
 from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.train.data import IGNORED, Example
 
@@ -50,7 +51,7 @@ class Batch:
     """Padded tensors of a group of features.
 
     Attributes:
-        inputs: The model's inputs by name, ``[batch, length]``.
+        inputs: The model's inputs by name, ``[batch, length]`` (``lexical``: ``[batch, length, features]``).
         sentence_index: ``[batch, length]``, numbers the sentences across the batch; -1 off the context.
         labels: ``[sentences]``, see ``Example``.
         relevance: ``[batch]``, what a teacher said of each, NaN where none was asked.
@@ -68,9 +69,7 @@ class Batch:
 
 def featurise(example: Example, tokenizer: PairTokenizer, rng: np.random.Generator) -> Features | None:
     """Choose a window of an example, or None when nothing of it can be learned from."""
-    query = tokenizer.query_ids(example.query)
-    text = tokenizer.tokenise(example.context)
-    windows = tokenizer.windows(query, text, example.spans)
+    text, windows = tokenizer.pair(example.query, example.context, example.spans)
     if not windows:
         return None
     numbers = np.full(len(text.ids), -1, dtype=np.int64)
@@ -115,6 +114,7 @@ def collate(features: Sequence[Features]) -> Batch:
     shape = (len(features), max(len(f.window.ids) for f in features))
     ids, types, positions = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
     blocks, index = (torch.full(shape, -1, dtype=torch.int64) for _ in range(2))
+    lexical = torch.zeros(*shape, LEXICAL_FEATURES)
     base = 0
     for row, feature in enumerate(features):
         window, size = feature.window, len(feature.window.ids)
@@ -122,9 +122,16 @@ def collate(features: Sequence[Features]) -> Batch:
         types[row, :size] = torch.from_numpy(window.types)
         positions[row, :size] = torch.from_numpy(window.positions)
         blocks[row, :size] = torch.from_numpy(window.blocks)
+        lexical[row, :size] = torch.from_numpy(window.lexical)
         index[row, torch.from_numpy(window.places)] = torch.from_numpy(feature.sentences + base)
         base += len(feature.labels)
-    inputs = {"input_ids": ids, "token_type_ids": types, "position_ids": positions, "block_ids": blocks}
+    inputs = {
+        "input_ids": ids,
+        "token_type_ids": types,
+        "position_ids": positions,
+        "block_ids": blocks,
+        "lexical": lexical,
+    }
     labels = torch.from_numpy(np.concatenate([f.labels for f in features]))
     relevance = torch.tensor([np.nan if f.relevance is None else f.relevance for f in features])
     return Batch(inputs, index, labels, relevance, int((blocks >= 0).sum()))

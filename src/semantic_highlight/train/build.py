@@ -23,7 +23,7 @@ from semantic_highlight.models.checkpoint import (
     write_config,
 )
 from semantic_highlight.train.config import TrainConfig
-from semantic_highlight.train.model import PruningModel
+from semantic_highlight.train.model import PruningModel, new_lexical_term
 from semantic_highlight.train.state import write_folder
 from semantic_highlight.types import BUNDLED
 
@@ -61,11 +61,15 @@ def build_model(config: TrainConfig) -> PruningModel:
     folder = base_folder(config.base)
     if json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")).get("model_type") == MODEL_TYPE:
         model = load_network(folder)
+        if config.lexical and model.pruning_head.lexical is None:
+            model.pruning_head.lexical = new_lexical_term(model.encoder.config.hidden_size)
         if config.ranking and model.ranking_head is None:
             model.ranking_head = torch.nn.Linear(model.encoder.config.hidden_size, 1)
     else:
         encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **NO_DROPOUT)
-        model = PruningModel(encoder, interaction=config.interaction, ranking=config.ranking)
+        model = PruningModel(
+            encoder, interaction=config.interaction, lexical=config.lexical, ranking=config.ranking
+        )
     if not config.ranking:
         model.ranking_head = None
     if config.freeze_encoder:
@@ -107,7 +111,10 @@ def load_network(folder: Path) -> PruningModel:
         settings = AutoConfig.for_model(kind, **options)
         encoder = AutoModel.from_config(settings, add_pooling_layer=False)  # type: ignore[no-untyped-call]
         model = PruningModel(
-            encoder, interaction="pruning_head.scale" in weights, ranking="ranking_head.weight" in weights
+            encoder,
+            interaction="pruning_head.scale" in weights,
+            lexical="pruning_head.lexical.weight" in weights,
+            ranking="ranking_head.weight" in weights,
         )
         model.load_state_dict(weights)
     except (RuntimeError, ValueError) as error:

@@ -155,8 +155,7 @@ def dev_set(model: PruningModel, tokenizer: PairTokenizer, rows: Sequence[Row]) 
     logits: list[NDArray[np.float64]] = []
     labels: list[int] = []
     for row in rows:
-        query, text = tokenizer.query_ids(row.record.query), tokenizer.tokenise(row.record.context)
-        windows = tokenizer.windows(query, text, row.spans)
+        text, windows = tokenizer.pair(row.record.query, row.record.context, row.spans)
         merged = merge_windows([(w.tokens, window_logits(model, w)) for w in windows], len(text.ids))
         for (first, last), label in zip(span_ranges(text.offsets, row.spans), row.labels, strict=True):
             if last > first:

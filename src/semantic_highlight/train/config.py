@@ -91,6 +91,8 @@ class TrainConfig(RunConfig):
     query_tokens: int = Field(default=64, gt=0)
     interaction: bool = True
     """Add the cosine term of the pruning head; a finished base keeps what it has."""
+    lexical: bool = True
+    """Add the term of word matching to the pruning head, also to a finished base that has none."""
     ranking: bool = False
     """Train a ranking head too, on the ``teacher_score`` of the records that carry one."""
     ranking_weight: float = Field(default=0.05, gt=0)

@@ -13,6 +13,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.lexical import LEXICAL_FEATURES
 from semantic_highlight.train.model import PruningModel
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ class _Logits(torch.nn.Module):
         token_type_ids: torch.Tensor,
         position_ids: torch.Tensor,
         block_ids: torch.Tensor,
+        lexical: torch.Tensor,
     ) -> torch.Tensor:
-        logits: torch.Tensor = self.model(input_ids, token_type_ids, position_ids, block_ids)[0]
+        logits: torch.Tensor = self.model(input_ids, token_type_ids, position_ids, block_ids, lexical)[0]
         return logits
 
 
 def to_onnx(model: PruningModel) -> onnx.ModelProto:
-    """Export the network in fp32: the inputs of a ``Window`` to ``logits``, all ``[1, length]``.
+    """Export the network in fp32: the inputs of a ``Window``, each with a batch of one, to ``logits``.
 
     Weights keep the names of the torch state, so that :func:`read_weights` can find them again.
 
@@ -85,8 +87,9 @@ def _sample(length: int, *, vocabulary: int, seed: int) -> dict[str, torch.Tenso
     starts = torch.searchsorted(blocks, blocks)
     types = torch.where(blocks == 0, 0, torch.randint(1, 3, (length,), generator=generator))
     ids = torch.randint(5, vocabulary, (length,), generator=generator)
-    values = (ids, types, torch.arange(length) - starts, blocks)
-    names = ("input_ids", "token_type_ids", "position_ids", "block_ids")
+    lexical = torch.rand((length, LEXICAL_FEATURES), generator=generator)
+    values = (ids, types, torch.arange(length) - starts, blocks, lexical)
+    names = ("input_ids", "token_type_ids", "position_ids", "block_ids", "lexical")
     return {name: value[None] for name, value in zip(names, values, strict=True)}
 
 
@@ -136,7 +139,8 @@ def _verify(proto: onnx.ModelProto, model: PruningModel) -> None:
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     for length in (5, 64, 200):
         inputs = _sample(length, vocabulary=model.encoder.config.vocab_size, seed=length)
-        found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+        taken = {one.name: inputs[one.name].numpy() for one in session.get_inputs()}
+        found = session.run(None, taken)[0]
         with torch.inference_mode():
             wanted = model.eval()(**inputs)[0].numpy()
         gap = float(np.abs(found - wanted).max())

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def row_scores(model: PruningModel, tokenizer: PairTokenizer, row: Row) -> NDArray[np.float64]:
     """Return the score of every sentence of a row; a token in several windows counts by its mean."""
-    query, text = tokenizer.query_ids(row.record.query), tokenizer.tokenise(row.record.context)
+    text, windows = tokenizer.pair(row.record.query, row.record.context, row.spans)
     total, seen = np.zeros(len(text.ids)), np.zeros(len(text.ids))
-    for window in tokenizer.windows(query, text, row.spans):
+    for window in windows:
         first, last = window.tokens
         total[first:last] += 1 / (1 + np.exp(-window_logits(model, window)))
         seen[first:last] += 1
@@ -34,7 +34,7 @@ def row_scores(model: PruningModel, tokenizer: PairTokenizer, row: Row) -> NDArr
 def window_logits(model: PruningModel, window: Window) -> NDArray[np.float64]:
     """Return the logits of the context tokens of a window."""
     device = next(model.parameters()).device
-    arrays = (window.ids, window.types, window.positions, window.blocks)
+    arrays = (window.ids, window.types, window.positions, window.blocks, window.lexical)
     logits, _ = model(*(torch.from_numpy(array)[None].to(device) for array in arrays))
     found: NDArray[np.float64] = logits[0].double().cpu().numpy()[window.places]
     return found

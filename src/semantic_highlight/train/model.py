@@ -8,39 +8,62 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from semantic_highlight.lexical import LEXICAL_FEATURES
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
 class PruningHead(nn.Module):
-    """One logit a token: a linear layer, plus how close the token's state is to the query's.
+    """One logit a token: a linear layer, how close its state is to the query's, how well its words match.
 
-    ``logit = w·h + b + scale · cos(h, q)``, where ``q`` is the mean state of the query tokens. The cosine
-    term hands over what a sentence encoder knows of questions and answers: with ``w = 0`` the model
-    starts as its own similarity search instead of as noise. ``interaction=False`` leaves the term out,
-    which is the plain linear head of Provence and Open Provence.
+    ``logit = w·h + b + scale · cos(h, q) + (V q + v)·lexical``, where ``q`` is the mean state of the query
+    tokens and ``lexical`` what BM25 says of the token's sentence. The cosine term hands over what a
+    sentence encoder knows of questions and answers, the last term what it learns slowly, that rare words
+    of a question stand in its answer; how much that counts depends on the question. With ``w = V = 0`` the
+    model starts as a hybrid search instead of as noise. Without both terms it is the plain linear head of
+    Provence and Open Provence.
 
     Args:
         hidden: Width of the encoder.
         interaction: Whether to add the cosine term.
+        lexical: Whether to add the term of word matching.
     """
 
-    def __init__(self, hidden: int, *, interaction: bool = True) -> None:
+    def __init__(self, hidden: int, *, interaction: bool = True, lexical: bool = True) -> None:
         super().__init__()
         self.linear = nn.Linear(hidden, 1)
         nn.init.zeros_(self.linear.weight)
         nn.init.constant_(self.linear.bias, -4.0 if interaction else -2.0)
         self.scale = nn.Parameter(torch.tensor(8.0)) if interaction else None
+        self.lexical = new_lexical_term(hidden) if lexical else None
 
-    def forward(self, states: torch.Tensor, query_mask: torch.Tensor) -> torch.Tensor:
-        """Return logits ``[batch, length]`` for states ``[batch, length, hidden]``."""
+    def forward(self, states: torch.Tensor, query_mask: torch.Tensor, lexical: torch.Tensor) -> torch.Tensor:
+        """Return logits ``[batch, length]``.
+
+        Args:
+            states: ``[batch, length, hidden]``.
+            query_mask: ``[batch, length]``, true on the query.
+            lexical: ``[batch, length, features]``, see ``models.pairs.Window``.
+        """
         logits: torch.Tensor = self.linear(states).squeeze(-1)
-        if self.scale is None:
-            return logits
         mask = query_mask.unsqueeze(-1).to(states.dtype)
-        query = (states * mask).sum(dim=1) / mask.sum(dim=1)
-        cosine = functional.normalize(states, dim=-1) @ functional.normalize(query, dim=-1).unsqueeze(-1)
-        return logits + self.scale * cosine.squeeze(-1)
+        query = (states * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)
+        if self.scale is not None:
+            closeness = (functional.normalize(states, dim=-1) * functional.normalize(query, dim=-1)).sum(-1)
+            logits = logits + self.scale * closeness
+        if self.lexical is not None:
+            logits = logits + (lexical * self.lexical(query)).sum(-1)
+        return logits
+
+
+def new_lexical_term(hidden: int) -> nn.Linear:
+    """Return the layer that weighs word matching by the query: at first the same for every query."""
+    term = nn.Linear(hidden, LEXICAL_FEATURES)
+    nn.init.zeros_(term.weight)
+    # Added to the logits of a model trained without the term, 4 in all gained most on dev data; see RUNS.md.
+    nn.init.constant_(term.bias, 2.0)
+    return term
 
 
 class PruningModel(nn.Module):
@@ -52,14 +75,22 @@ class PruningModel(nn.Module):
     Args:
         encoder: A BERT-like encoder without a pooler.
         interaction: See :class:`PruningHead`.
+        lexical: See :class:`PruningHead`.
         ranking: Whether to add a ranking head (Provence trains both; off by default).
     """
 
-    def __init__(self, encoder: PreTrainedModel, *, interaction: bool = True, ranking: bool = False) -> None:
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        *,
+        interaction: bool = True,
+        lexical: bool = True,
+        ranking: bool = False,
+    ) -> None:
         super().__init__()
         hidden = encoder.config.hidden_size
         self.encoder = encoder
-        self.pruning_head = PruningHead(hidden, interaction=interaction)
+        self.pruning_head = PruningHead(hidden, interaction=interaction, lexical=lexical)
         self.ranking_head = nn.Linear(hidden, 1) if ranking else None
 
     def forward(
@@ -68,10 +99,12 @@ class PruningModel(nn.Module):
         token_type_ids: torch.Tensor,
         position_ids: torch.Tensor,
         block_ids: torch.Tensor,
+        lexical: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return token logits ``[batch, length]`` and, with a ranking head, relevance logits ``[batch]``.
 
-        All inputs are ``[batch, length]``; see ``models.pairs.Window``. Padding has block -1.
+        All inputs are ``[batch, length]``, ``lexical`` has its features as a third dimension; see
+        ``models.pairs.Window``. Padding has block -1.
         """
         states = self.encoder(
             input_ids=input_ids,
@@ -79,7 +112,7 @@ class PruningModel(nn.Module):
             position_ids=position_ids,
             attention_mask=attention_bias(block_ids).unsqueeze(1),
         ).last_hidden_state
-        logits = self.pruning_head(states, block_ids == 0)
+        logits = self.pruning_head(states, block_ids == 0, lexical)
         relevance = None if self.ranking_head is None else self.ranking_head(states[:, 0]).squeeze(-1)
         return logits, relevance
 
