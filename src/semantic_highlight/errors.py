@@ -3,6 +3,7 @@
 SemanticHighlightError
 ├── InputError (also ValueError)      a query, text, option or record that cannot be used
 ├── ScoringError                      a scorer failed, or broke its contract
+│   └── CancelledError                the caller asked it to stop
 ├── CheckpointError                   a model folder that cannot be loaded as it is
 └── MissingExtraError (also ImportError)  an optional library that is not installed
 
@@ -25,6 +26,10 @@ class InputError(SemanticHighlightError, ValueError):
 
 class ScoringError(SemanticHighlightError):
     """A scorer failed, or returned something other than one score in [0, 1] for every span."""
+
+
+class CancelledError(ScoringError):
+    """Scoring stopped because the caller asked for it; the scorer can be used again."""
 
 
 class CheckpointError(SemanticHighlightError):
