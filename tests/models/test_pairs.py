@@ -50,7 +50,10 @@ def test_a_window_by_hand(folder, tokenizer):
     assert window.tokens == (0, 8)
     # The sentence with the battery is the best match; the other one matches nothing.
     score = LexicalScorer().score("how long battery", [text], [spans])[0].sentences[0]
-    assert window.lexical[window.places].tolist() == [pytest.approx([score, 1.0])] * 4 + [[0.0, 0.0]] * 4
+    assert (
+        window.lexical[window.places].tolist()
+        == [pytest.approx([score, 1, 0, 0, 0])] * 4 + [[0, 0, 1, 0, 0]] * 4
+    )
     assert not window.lexical[:6].any()
 
 

@@ -44,9 +44,11 @@ def hand_scores(network, folder, sentences):
     inputs = [torch.tensor([values]) for values in (ids, types, positions, blocks)]
     text = "".join(sentences)
     matches = LexicalScorer().score(QUERY, [text], [split(text)])[0].sentences
-    features = torch.zeros(1, len(ids), 2)
+    relative = [0.0, *(match / max(matches) for match in matches), 0.0]
+    features = torch.zeros(1, len(ids), 5)
     for number, match in enumerate(matches, start=1):
-        features[inputs[3] == number] = torch.tensor([match, match / max(matches)])
+        around = [relative[number], relative[number - 1], relative[number + 1], 0.0]
+        features[0, (inputs[3][0] == number) & (inputs[2][0] > 0)] = torch.tensor([match, *around])
     inputs.append(features)
     with torch.inference_mode():
         logits = network(*inputs)[0][0].double().numpy()
