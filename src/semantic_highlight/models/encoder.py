@@ -13,6 +13,7 @@ from semantic_highlight.models.pair_engine import EncodedWindow, watched
 from semantic_highlight.models.pair_windows import PairWindow
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
 CPU_BATCH_TOKENS = 2048
@@ -105,7 +106,7 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     return batches
 
 
-def _of_window(window: PairWindow, row: np.ndarray, longest: int) -> EncodedWindow:
+def _of_window(window: PairWindow, row: NDArray[np.float32], longest: int) -> EncodedWindow:
     first, last = window.tokens
     log_odds = row[window.place : window.place + last - first]
     return EncodedWindow(log_odds, float(row[longest]) if len(row) > longest else None)

@@ -1,4 +1,4 @@
-"""From texts to sentence scores with a checkpoint of any family that reads a query and a context as a pair."""
+"""From texts to sentence scores with a checkpoint that reads a query and a context as a pair."""
 
 from __future__ import annotations
 
@@ -139,9 +139,8 @@ class PairScorer:
 def _scores(
     document: TokenisedDocument, windows: Sequence[tuple[PairWindow, EncodedWindow]], traits: Traits
 ) -> DocumentScores:
-    log_odds = merge_windows(
-        [(window.tokens, found.log_odds) for window, found in windows], len(document.ids)
-    )
+    found = [(window.tokens, encoded.log_odds) for window, encoded in windows]
+    log_odds = merge_windows(found, len(document.ids))
     if traits.pooling == "probability":
         means = range_means(_sigmoid(log_odds), document.sentences)
     else:
@@ -149,7 +148,7 @@ def _scores(
     # A sentence without tokens has nothing that speaks for it; the sigmoid of its mean would be 0.5.
     filled = np.array([first < last for first, last in document.sentences], dtype=bool)
     sentences = tuple((means.clip(0.0, 1.0) * filled).tolist())
-    ranking = [found.ranking for _, found in windows if found.ranking is not None]
+    ranking = [encoded.ranking for _, encoded in windows if encoded.ranking is not None]
     if ranking:
         return DocumentScores(sentences, float(_sigmoid(np.array(max(ranking)))))
     return DocumentScores(sentences, max(sentences, default=0.0))

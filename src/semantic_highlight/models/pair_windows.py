@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +116,7 @@ class WindowBuilder:
             parts = [next(encoded).ids for _ in some]
             ends = np.cumsum([0, *map(len, parts)]).tolist()
             ids = np.array([token for part in parts for token in part], dtype=np.int64)
-            tokenised.append((ids, list(zip(ends, ends[1:], strict=False))))
+            tokenised.append((ids, list(pairwise(ends))))
         return tokenised
 
     def windows(self, query: NDArray[np.int64], document: TokenisedDocument) -> list[PairWindow]:
