@@ -110,7 +110,7 @@ def test_pickling_keeps_the_settings_and_loads_again(tiny_model):
     [
         ("config.json", None, "has no config.json"),
         ("config.json", "{", "cannot be read"),
-        ("config.json", '{"model_type": "bert"}', "model_type 'bert'"),
+        ("config.json", '{"model_type": "bert"}', "has no model.safetensors"),
         ("config.json", '{"model_type": "semantic_highlight", "nmae": 1}', "nmae"),
         ("model.onnx", None, "is missing"),
         ("model.onnx", "not a graph", "cannot be run"),

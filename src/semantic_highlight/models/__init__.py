@@ -2,33 +2,68 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
-from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.checkpoint import ONNX_NAME
+from semantic_highlight.errors import InputError
+from semantic_highlight.models.checkpoint import CONFIG_NAME, MODEL_TYPE, ONNX_NAME
 from semantic_highlight.models.onnx import OnnxEngine
+from semantic_highlight.models.resolve import resolve
+from semantic_highlight.models.source import read_json
 from semantic_highlight.models.token_scorer import TokenScorer
 from semantic_highlight.types import BUNDLED, Scorer
+
+if TYPE_CHECKING:
+    from semantic_highlight.models.loading import Loading
 
 __all__ = ["load_scorer"]
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+_HUB_OPTIONS = ("revision", "cache_dir", "token")
 
 
-def load_scorer(checkpoint: str | Path = BUNDLED) -> Scorer:
-    """Make the scorer of a checkpoint; its weights load at the first score.
+def load_scorer(
+    checkpoint: str | Path = BUNDLED, *, progress: bool = False, **loading: Unpack[Loading]
+) -> Scorer:
+    """Make the scorer of a checkpoint, of whatever family its files show it to be.
+
+    The model of this package, and one of its family, loads its weights at the first score; any other
+    checkpoint is loaded at once, so that what is wrong with it shows here.
 
     Args:
-        checkpoint: A model folder, or ``"bundled"`` for the model that ships with the package.
+        checkpoint: ``"bundled"`` for the model that ships with the package, a model folder, or a Hugging
+            Face id such as ``"zilliz/semantic-highlight-bilingual-v1"``, downloaded or from the cache.
+        progress: Whether scoring that takes more than a second shows a progress bar.
+        **loading: Where it is and how it runs: ``revision``, ``cache_dir``, ``token``, ``device``, ``dtype``
+            and ``accept_license``, see :func:`semantic_highlight.models.loading.load_checkpoint`.
 
     Raises:
-        CheckpointError: If the folder is missing or is not a checkpoint.
+        CheckpointError: If it is missing, broken, of no known family, or its licence is not accepted.
+        InputError: If a device or dtype is asked for that it does not run on.
+        MissingExtraError: If it needs a library that is not installed.
     """
-    folder = BUNDLED_FOLDER if checkpoint == BUNDLED else Path(checkpoint)
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"{checkpoint!s} is no model folder: give one, or {BUNDLED!r} for the model of this package; "
-            "Highlighter.lexical() needs none"
+    if checkpoint == BUNDLED:
+        return _own(BUNDLED_FOLDER, loading)
+    where = {key: value for key, value in loading.items() if key in _HUB_OPTIONS}
+    folder = resolve(checkpoint, **where)  # type: ignore[arg-type]
+    if read_json(folder / CONFIG_NAME).get("model_type") == MODEL_TYPE:
+        return _own(folder, loading)
+
+    from semantic_highlight.models.loading import load_pair_model
+    from semantic_highlight.models.pair_scorer import PairScorer
+
+    scorer = PairScorer(partial(load_pair_model, checkpoint, **loading), progress=progress)
+    scorer.load()
+    return scorer
+
+
+def _own(folder: Path, loading: Loading) -> TokenScorer:
+    device, dtype = (str(loading.get("device", "auto")), str(loading.get("dtype", "auto")))
+    if device not in {"auto", "cpu"} or dtype != "auto":
+        raise InputError(
+            f"device={device!r}, dtype={dtype!r}: a model of this package's own runs on ONNX Runtime on the "
+            "CPU; device and dtype are for other families"
         )
     return TokenScorer(folder, _onnx_engine)
 
