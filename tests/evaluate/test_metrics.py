@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semantic_highlight.evaluate.metrics import average_precision, best_f1, f1_at, recall_at_removed
+from semantic_highlight.evaluate.metrics import (
+    average_precision,
+    best_f1,
+    expected_calibration_error,
+    f1_at,
+    recall_at_removed,
+)
 
 reference = pytest.importorskip("sklearn.metrics")
 
@@ -66,7 +72,27 @@ def test_an_empty_pool_scores_nothing():
 def test_recall_when_tokens_are_removed():
     labels, scores, tokens = [1, 0, 1, 0], [0.9, 0.8, 0.3, 0.1], [10, 20, 20, 50]
     # 30 of 100 tokens stay: the two best sentences, of which one is positive.
-    assert recall_at_removed(labels, scores, tokens, 0.7) == 0.5
-    assert recall_at_removed(labels, scores, tokens, 0.5) == 1.0
-    assert recall_at_removed(labels, scores, tokens, 0.95) == 0.0
+    assert recall_at_removed(labels, scores, tokens, 0.7) == pytest.approx(0.5)
+    assert recall_at_removed(labels, scores, tokens, 0.5) == pytest.approx(1.0)
+    # 5 tokens stay, half of the best sentence.
+    assert recall_at_removed(labels, scores, tokens, 0.95) == pytest.approx(0.25)
     assert recall_at_removed([0, 0, 0, 0], scores, tokens, 0.5) == 0.0
+
+
+@settings(max_examples=100, deadline=None)
+@given(pools, st.floats(0, 1))
+def test_recall_is_linear_between_thresholds(pool, share):
+    labels, scores = pool
+    tokens = np.random.default_rng(len(labels)).integers(1, 50, len(labels))
+    thresholds = np.unique(scores)[::-1]
+    kept = [0, *(tokens[scores >= threshold].sum() for threshold in thresholds)]
+    found = [0, *(labels[scores >= threshold].sum() for threshold in thresholds)]
+    expected = np.interp((1 - share) * tokens.sum(), kept, found) / max(1, labels.sum())
+    assert recall_at_removed(labels, scores, tokens, share) == pytest.approx(expected, abs=1e-9)
+
+
+def test_calibration_error_by_hand():
+    # Bins of 1/15: scores .0 and .01 share one, whose gap is 1 - .01; .9 is alone, gap .9 - 0.
+    assert expected_calibration_error([1, 0, 0], [0.01, 0.0, 0.9]) == pytest.approx((0.99 + 0.9) / 3)
+    assert expected_calibration_error([1], [1.0]) == 0.0
+    assert np.isnan(expected_calibration_error([], []))

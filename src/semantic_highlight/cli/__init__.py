@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from semantic_highlight.cli.demo import demo
+from semantic_highlight.cli.evaluate import evaluate
 from semantic_highlight.cli.prune import prune
 from semantic_highlight.cli.train import train
 from semantic_highlight.errors import SemanticHighlightError
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(prune)
 app.command()(demo)
 app.command()(train)
+app.command()(evaluate)
 
 
 @app.callback(invoke_without_command=True)
