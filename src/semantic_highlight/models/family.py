@@ -45,7 +45,7 @@ class Traits:
             ``sigmoid(d)``, ``"logit"`` is ``sigmoid`` of the mean ``d``, which equals a linear classifier
             on the mean of the token states.
         sentences_apart: Whether every sentence is tokenised by itself, or the whole text at once.
-        normalise_query: Whether the query is normalised as SQuAD answers are.
+        normalise_query: Whether the query is put in lower case and its punctuation taken out.
         backoff: Where no sentence passes, the best one is kept if it scores at least this; None never does.
         licence: Licence of the weights as an SPDX-like id in lower case; None where nothing states it.
         notes: What was assumed while loading, as sentences.

@@ -15,7 +15,14 @@ from semantic_highlight.models.source import read_json
 
 # Tokenizers of transformers that carry no rule of their own for joining a pair of token lists.
 _WITHOUT_RULE = ("", "PreTrainedTokenizer", "TokenizersBackend")
-_PLAIN = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>")}
+_WITH_SETTINGS = ("LlamaTokenizer", "GemmaTokenizer")
+_PLAIN = {
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>"),
+    "pad": ("[PAD]", "<pad>"),
+    "bos": ("<s>",),
+    "eos": ("</s>",),
+}
 
 
 def read_tokenizer(folder: Path, *, most: int) -> Tokenizer:
@@ -84,14 +91,25 @@ def token_layout(folder: Path, tokenizer: Tokenizer, *, context_type: int) -> Pa
 def joined_layout(folder: Path, tokenizer: Tokenizer, *, context_type: int) -> PairLayout:
     """Return the layout in which transformers 4 joins two token lists, which Open Provence relies on.
 
-    A tokenizer class of a known architecture follows the template of its ``tokenizer.json``; the bare class,
-    as ModernBERT's has, follows none, and there Open Provence writes ``CLS query SEP context SEP``.
+    A tokenizer class of an architecture follows the template of its ``tokenizer.json``, and Llama's its own
+    settings. The bare class, as ModernBERT's has, follows none; there, and where Llama's sets no end,
+    Open Provence writes ``CLS query SEP context SEP``.
 
     Raises:
         CheckpointError: If special tokens are missing.
     """
-    named = _settings(folder, "tokenizer_config.json").get("tokenizer_class") or ""
-    layout = token_layout if str(named).removesuffix("Fast") in _WITHOUT_RULE else template_layout
+    settings = _settings(folder, "tokenizer_config.json")
+    named = str(settings.get("tokenizer_class") or "").removesuffix("Fast")
+    if (
+        named in _WITH_SETTINGS
+        and settings.get("add_bos_token", True)
+        and settings.get("add_eos_token", False)
+    ):
+        begin, end = _special(folder, tokenizer, "bos"), _special(folder, tokenizer, "eos")
+        pad = _special(folder, tokenizer, "pad")
+        return PairLayout((begin,), (end, begin), (end,), context_type, pad)
+    apart = named in _WITH_SETTINGS or named in _WITHOUT_RULE
+    layout = token_layout if apart else template_layout
     return layout(folder, tokenizer, context_type=context_type)
 
 
