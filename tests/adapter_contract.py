@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from builders import split_on_stops, words
 from contracts import Contract
 from semantic_highlight import Highlighter, TopK, track_savings
 from semantic_highlight.adapter import Pruner
+from semantic_highlight.calibration import Calibration
 from semantic_highlight.errors import ScoringError
 from semantic_highlight.testing import KeywordScorer
 
@@ -237,6 +239,22 @@ class AdapterContract(Contract):
         assert self.text(document).startswith("The battery lasts ten hours")
         assert len(self.text(document)) < len(text) / 2
 
+    def test_a_calibration_sets_the_threshold(self, given, tmp_path):
+        scorer = KeywordScorer(["battery", "ten"])  # 1/2 for one of the words, 1 for both
+        fitted = Calibration(scorer.name, 0.6, 0.95, 0.9, queries=100, sentences=100, method="by hand")
+        fitted.save(tmp_path / "c.json")
+        for calibration in (fitted, str(tmp_path / "c.json")):
+            adapter = self.make(highlighter=highlighter(scorer), calibration=calibration)
+            first, *_ = self.prune(adapter, QUERY, given)
+            assert self.text(first) == PRUNED[0]
+            assert "Threshold(value=0.6)" in self.record(first)["selector"]
+        for wrong in (
+            {"highlighter": highlighter()},
+            {"selector": TopK(1), "highlighter": highlighter(scorer)},
+        ):
+            with pytest.raises(ValueError, match=r"[Cc]alibration"):
+                self.make(calibration=replace(fitted, model="x"), **wrong)
+
     @pytest.mark.parametrize(
         "option",
         [
@@ -256,7 +274,7 @@ class AdapterContract(Contract):
             self.make(thresold=0.3)
 
     def test_offers_every_common_option(self):
-        common = {"highlighter", "selector", "include_sentences", "min_tokens", "on_error"}
+        common = {"highlighter", "selector", "calibration", "include_sentences", "min_tokens", "on_error"}
         assert common < set(Pruner.__dataclass_fields__)
         for name in common:
             assert hasattr(self.make(), name)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from semantic_highlight.assembly import Assembler
+from semantic_highlight.calibration import Calibration
 from semantic_highlight.errors import InputError
-from semantic_highlight.highlighter import Highlighter
+from semantic_highlight.highlighter import Highlighter, calibrated
 from semantic_highlight.record import build_record, unpruned_record
-from semantic_highlight.selection import Selector
+from semantic_highlight.selection import Selector, Threshold
 from semantic_highlight.selection.base import Masks, Policy, check_count, check_selector
 from semantic_highlight.tokens import EstimatedCounter
 from semantic_highlight.types import HighlightedDocument, PrunedDocument, Savings, TokenCounter
@@ -75,6 +76,7 @@ class Pruner:
     Args:
         highlighter: What scores and prunes; :func:`default_highlighter` where None.
         selector: Which sentences to keep; the highlighter's own where None.
+        calibration: A threshold fitted to your own examples, instead of a selector.
         include_sentences: Whether records list every sentence with its offsets and score.
         min_tokens: Texts of fewer tokens are passed through, unscored and outside any token budget.
             The work on a small text can cost more time than it saves.
@@ -88,6 +90,7 @@ class Pruner:
 
     highlighter: Highlighter | None = None
     selector: Selector | None = None
+    calibration: Calibration | None = None
     include_sentences: bool = False
     min_tokens: int = 0
     together: bool = False
@@ -101,6 +104,8 @@ class Pruner:
             )
         if self.selector is not None:
             check_selector("selector", self.selector)
+        if self.calibration is not None:
+            calibrated(self.calibration, (self.highlighter or default_highlighter()).scorer, self.selector)
         check_count("min_tokens", self.min_tokens, least=0)
         if self.on_error not in get_args(OnError):
             raise InputError(f"on_error is {self.on_error!r}: use 'pass_through' or 'raise'")
@@ -154,9 +159,10 @@ class Pruner:
         return [count < self.min_tokens for count in counts]
 
     def _selector(self, highlighter: Highlighter) -> Selector | None:
+        given = Threshold(self.calibration.threshold) if self.calibration else self.selector
         if self.wrapper is None:
-            return self.selector
-        return self.wrapper(self.selector or highlighter.default_selector)
+            return given
+        return self.wrapper(given or highlighter.default_selector)
 
     def _passed(self, text: str, previous: object, counter: TokenCounter) -> Outcome:
         (savings,) = _unchanged([text], counter)

@@ -8,6 +8,7 @@ from typing import Any
 
 from semantic_highlight import savings
 from semantic_highlight.assembly import Assembler
+from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import InputError, ScoringError, SemanticHighlightError
 from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.selection import Selector, Threshold
@@ -42,9 +43,11 @@ class Highlighter:
         counter: What counts tokens: the name of a tiktoken encoding, a function, or a counter.
         gap: What stands for dropped sentences, for example ``" […] "``; used only where it is shorter
             than what it stands for.
+        calibration: A threshold fitted to your own examples, or the path of its file, instead of the
+            scorer's own; ``semantic-highlight calibrate`` makes one.
 
     Raises:
-        InputError: If the counter or the selector cannot be used.
+        InputError: If the counter, the selector or the calibration cannot be used.
     """
 
     def __init__(
@@ -55,12 +58,13 @@ class Highlighter:
         selector: Selector | None = None,
         counter: Counter = "o200k_base",
         gap: str = "",
+        calibration: Calibration | str | Path | None = None,
     ) -> None:
         if selector is not None:
             check_selector("the selector", selector)
         self.scorer = scorer
         self.splitter = splitter
-        self.selector = selector
+        self.selector = selector if calibration is None else calibrated(calibration, scorer, selector)
         self.counter = as_counter(counter)
         self.gap = gap
 
@@ -73,6 +77,7 @@ class Highlighter:
         selector: Selector | None = None,
         counter: Counter = "o200k_base",
         gap: str = "",
+        calibration: Calibration | str | Path | None = None,
         **loading: Any,
     ) -> Highlighter:
         """Make a highlighter with a trained model; by default the one that ships with the package.
@@ -83,16 +88,25 @@ class Highlighter:
             selector: Which sentences to keep; by default those above the model's own threshold.
             counter: What counts tokens.
             gap: What stands for dropped sentences.
+            calibration: A threshold fitted to your own examples, or the path of its file.
             **loading: Passed to ``semantic_highlight.models.load_scorer``.
 
         Raises:
             CheckpointError: If the checkpoint cannot be loaded.
             MissingExtraError: If it needs a library that is not installed.
+            InputError: If the calibration is another model's, or cannot be read.
         """
         from semantic_highlight.models import load_scorer
 
         scorer = load_scorer(checkpoint, **loading)
-        return cls(scorer, splitter=splitter, selector=selector, counter=counter, gap=gap)
+        return cls(
+            scorer,
+            splitter=splitter,
+            selector=selector,
+            counter=counter,
+            gap=gap,
+            calibration=calibration,
+        )
 
     @classmethod
     def lexical(
@@ -102,9 +116,17 @@ class Highlighter:
         selector: Selector | None = None,
         counter: Counter = "o200k_base",
         gap: str = "",
+        calibration: Calibration | str | Path | None = None,
     ) -> Highlighter:
         """Make a highlighter that needs no model: BM25 over sentences, English and Chinese."""
-        return cls(LexicalScorer(), splitter=splitter, selector=selector, counter=counter, gap=gap)
+        return cls(
+            LexicalScorer(),
+            splitter=splitter,
+            selector=selector,
+            counter=counter,
+            gap=gap,
+            calibration=calibration,
+        )
 
     @property
     def default_selector(self) -> Selector:
@@ -208,6 +230,29 @@ class Highlighter:
         if (fault := _fault(scored, spans)) is not None:
             raise ScoringError(f"the scorer {self.scorer.name} returned {fault}")
         return scored
+
+
+def calibrated(
+    calibration: Calibration | str | Path, scorer: Scorer, selector: Selector | None = None
+) -> Selector:
+    """Return the selector that a calibration stands for.
+
+    Args:
+        calibration: The calibration, or the path of its file.
+        scorer: What scores the sentences that it selects from.
+        selector: What was asked for beside it, which must be nothing.
+
+    Raises:
+        InputError: If it was fitted to another scorer or cannot be read, or there is a selector too.
+    """
+    loaded = as_calibration(calibration)
+    if selector is not None:
+        raise InputError(
+            f"calibration and the selector {selector!r} exclude each other: to combine them, put "
+            f"Threshold({loaded.threshold:g}) into the selector"
+        )
+    loaded.check_model(scorer.name)
+    return Threshold(loaded.threshold)
 
 
 def _fault(scored: Sequence[DocumentScores], spans: Sequence[Sequence[Span]]) -> str | None:

@@ -18,9 +18,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_highlight.adapter import OnError, Outcome, Pruner, best, totals
+from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import InputError, MissingExtraError
 from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.record import KEY
@@ -65,6 +67,9 @@ class SemanticHighlightCompressor(BaseDocumentCompressor):
     selector: Selector | None = None
     """Which sentences to keep, for example ``TokenBudget(800)``; the highlighter's own where None."""
 
+    calibration: Calibration | str | Path | None = None
+    """A threshold fitted to your own examples, or the path of its file, instead of a selector."""
+
     keep_empty: bool = False
     """Whether documents of which nothing is kept stay, with an empty text, instead of being dropped. For a
     context that is never empty pass a selector that sees to it, ``MinKept(Threshold(0.5))``."""
@@ -88,6 +93,8 @@ class SemanticHighlightCompressor(BaseDocumentCompressor):
     def model_post_init(self, context: Any, /) -> None:
         """Check the options that pydantic cannot."""
         super().model_post_init(context)
+        if self.calibration is not None:
+            self.calibration = as_calibration(self.calibration)
         self._pruner()
         if self.min_tokens and (self.reorder or self.top_n):
             msg = (
@@ -146,6 +153,7 @@ class SemanticHighlightCompressor(BaseDocumentCompressor):
         return Pruner(
             highlighter=self.highlighter,
             selector=self.selector,
+            calibration=None if self.calibration is None else as_calibration(self.calibration),
             include_sentences=self.include_sentences,
             min_tokens=self.min_tokens,
             on_error=self.on_error,

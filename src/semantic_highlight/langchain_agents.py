@@ -16,9 +16,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_highlight.adapter import OnError, Pruner, default_highlighter
+from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import InputError, MissingExtraError
 from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.langchain import dispatch_savings
@@ -51,6 +53,7 @@ class ToolResultPruning:
     Args:
         highlighter: What scores and prunes; the bundled model where None.
         selector: Which sentences to keep, for every result by itself; the highlighter's own where None.
+        calibration: A threshold fitted to your own examples, or the path of its file, instead of a selector.
         include_tools: The names of the tools whose results are pruned; all where None.
         exclude_tools: The names of the tools whose results are not.
         min_tokens: Results of fewer tokens pass untouched. The default is about a paragraph or two.
@@ -63,6 +66,7 @@ class ToolResultPruning:
 
     highlighter: Highlighter | None = None
     selector: Selector | None = None
+    calibration: Calibration | str | Path | None = None
     include_tools: Collection[str] | None = None
     exclude_tools: Collection[str] = ()
     min_tokens: int = 200
@@ -73,12 +77,15 @@ class ToolResultPruning:
         for names in (self.include_tools, self.exclude_tools):
             if isinstance(names, str):
                 raise InputError(f"the tools are {names!r}: pass a list of names")
+        if self.calibration is not None:
+            self.calibration = as_calibration(self.calibration)
         self._pruner()
 
     def _pruner(self) -> Pruner:
         return Pruner(
             highlighter=self.highlighter,
             selector=self.selector,
+            calibration=None if self.calibration is None else as_calibration(self.calibration),
             include_sentences=self.include_sentences,
             min_tokens=self.min_tokens,
             together=True,

@@ -12,9 +12,11 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, Literal
 
 from semantic_highlight.adapter import KeepAllIfEmpty, OnError, Outcome, Pruner, totals
+from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import MissingExtraError
 from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.record import KEY
@@ -116,6 +118,9 @@ class SemanticHighlightPostprocessor(BaseNodePostprocessor):
     selector: Selector | None = None
     """Which sentences to keep, for example ``TokenBudget(800)``; the highlighter's own where None."""
 
+    calibration: Calibration | str | Path | None = None
+    """A threshold fitted to your own examples, or the path of its file, instead of a selector."""
+
     on_empty: Literal["keep_best", "keep_all", "drop"] = "keep_best"
     """What is returned where nothing is kept of any node: the best sentence, all of them, or no nodes.
     With no nodes a query engine answers "Empty Response" and never asks the LLM."""
@@ -137,6 +142,8 @@ class SemanticHighlightPostprocessor(BaseNodePostprocessor):
     def model_post_init(self, context: Any, /) -> None:
         """Check the options that pydantic cannot."""
         super().model_post_init(context)
+        if self.calibration is not None:
+            self.calibration = as_calibration(self.calibration)
         self._pruner()
 
     @field_serializer("highlighter")
@@ -196,6 +203,7 @@ class SemanticHighlightPostprocessor(BaseNodePostprocessor):
         return Pruner(
             highlighter=self.highlighter,
             selector=self.selector,
+            calibration=None if self.calibration is None else as_calibration(self.calibration),
             include_sentences=self.include_sentences,
             min_tokens=self.min_tokens,
             wrapper=_WRAPPERS[self.on_empty],
