@@ -52,19 +52,24 @@ class Reliability:
 
 
 def curve(scored: ScoredSentences) -> Curve:
-    """Return precision, recall and savings at up to 300 thresholds, evenly spread over the sentences."""
+    """Return precision, recall and savings at up to 300 thresholds, evenly spread over the sentences.
+
+    The first point is that of keeping nothing, which has no precision.
+    """
     pool = np.zeros(len(scored.scores), dtype=np.intp)
     ranking, one = Ranking.of(scored.labels, scored.scores, scored.tokens, pool), np.ones((1, 1))
     hits, taken = ranking.hits(one)[0], ranking.taken(one)[0]
     kept = np.cumsum(ranking.tokens)[ranking.ends]
     wanted = np.searchsorted(ranking.ends, np.linspace(0, len(pool) - 1, POINTS))
     some = np.unique(wanted)
-    return Curve(
-        ranking.thresholds[some],
-        precision(hits, taken)[some],
-        recall(hits, hits[-1])[some],
-        tokens_removed(kept[-1], kept)[some],
+    nothing = np.r_[1.0, np.nan, 0.0, 1.0]
+    columns = (
+        ranking.thresholds,
+        precision(hits, taken),
+        recall(hits, hits[-1]),
+        tokens_removed(kept[-1], kept),
     )
+    return Curve(*(np.r_[first, column[some]] for first, column in zip(nothing, columns, strict=True)))
 
 
 def reliability(scored: ScoredSentences) -> Reliability:

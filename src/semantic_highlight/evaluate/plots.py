@@ -73,7 +73,7 @@ def length_plot(measures: Sequence[Measures]) -> bytes:
         places = [names.index(row.group) + 0.08 * (index - (len(models) - 1) / 2) for row in rows]
         axes.errorbar(places, values, yerr=spread, fmt="o-", capsize=3, color=f"C{index}", label=model)
     axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
     return _svg(figure, axes)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from semantic_highlight import render
@@ -24,8 +25,9 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding
 body{color:#222;background:#fff}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-size:13px;display:block;overflow-x:auto}
 td,th{border:1px solid #ddd;padding:.2rem .5rem;text-align:left;white-space:nowrap}
-th{background:#f5f5f5}pre{background:#f5f5f5;padding:.6rem;overflow-x:auto}
-img{max-width:100%;width:34rem}details{border:1px solid #ddd;padding:.5rem .8rem;margin:.5rem 0}
+th{background:#f5f5f5}pre{background:#f5f5f5;padding:.6rem;white-space:pre-wrap}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr))}
+img{width:100%}details{border:1px solid #ddd;padding:.5rem .8rem;margin:.5rem 0}
 summary{cursor:pointer}.lost{color:#a00}
 """
 
@@ -48,6 +50,8 @@ def write_report(
         InputError: If the folder cannot be written to.
         MissingExtraError: If matplotlib is not installed.
     """
+    with _writing_to(folder):  # before the work, not after it
+        folder.mkdir(parents=True, exist_ok=True)
     measures = [*evaluation.measures, *(parallel.measures if parallel else ())]
     shown = _tables(evaluation, parallel)
     examples = worst_examples(evaluation.sentences, evaluation.runs[0])
@@ -59,16 +63,21 @@ def write_report(
     }
     if parallel:
         contents["agreements.csv"] = tables.agreements_csv(parallel)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with _writing_to(folder):
         for name, content in contents.items():
             # Half a surrogate pair, which JSON can hold and UTF-8 cannot, is written as \ud83d.
             (folder / name).write_bytes(content.encode("utf-8", "backslashreplace"))
+    return [folder / name for name in contents]
+
+
+@contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written to: {error.strerror}; give another folder for the report"
         ) from error
-    return [folder / name for name in contents]
 
 
 def _tables(evaluation: Evaluation, parallel: ParallelEvaluation | None) -> list[Table]:
@@ -113,7 +122,7 @@ def _page(evaluation: Evaluation, shown: Sequence[Table], examples: Sequence[Exa
         f"<pre>{html.escape(command)}</pre>" if command else "",
         f"<p>{html.escape(_how(evaluation))}</p>",
         _html_table(shown[0]),
-        *_plots(evaluation),
+        f'<div class="plots">{"".join(_plots(evaluation))}</div>',
         *map(_html_table, shown[1:]),
         f"<h2>The worst of {model}</h2>",
         "<p>Kept sentences are shaded by score, dropped ones struck; what was lost stands below.</p>",
@@ -149,7 +158,7 @@ def _plots(evaluation: Evaluation) -> list[str]:
 
 def _image(title: str, svg: bytes) -> str:
     data = base64.b64encode(svg).decode("ascii")
-    return f'<h2>{title}</h2>\n<img alt="{title}" src="data:image/svg+xml;base64,{data}">'
+    return f'<div><h2>{title}</h2><img alt="{title}" src="data:image/svg+xml;base64,{data}"></div>'
 
 
 def _html_table(table: Table) -> str:
