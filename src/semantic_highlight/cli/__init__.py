@@ -13,8 +13,10 @@ from typing import Annotated
 
 import typer
 
+from semantic_highlight.cli.convert import convert
 from semantic_highlight.cli.demo import demo
 from semantic_highlight.cli.evaluate import evaluate
+from semantic_highlight.cli.models import models
 from semantic_highlight.cli.prune import prune
 from semantic_highlight.cli.train import train
 from semantic_highlight.errors import SemanticHighlightError
@@ -33,6 +35,8 @@ app.command()(prune)
 app.command()(demo)
 app.command()(train)
 app.command()(evaluate)
+app.command()(models)
+app.command()(convert)
 
 
 @app.callback(invoke_without_command=True)

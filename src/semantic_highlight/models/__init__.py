@@ -29,7 +29,8 @@ def load_scorer(
     """Make the scorer of a checkpoint, of whatever family its files show it to be.
 
     The model of this package, and one of its family, loads its weights at the first score; any other
-    checkpoint is loaded at once, so that what is wrong with it shows here.
+    checkpoint is loaded at once, so that what is wrong with it shows here. One that was converted with
+    ``--onnx`` runs on ONNX Runtime, without torch, unless a device or dtype is asked for.
 
     Args:
         checkpoint: ``"bundled"`` for the model that ships with the package, a model folder, or a Hugging
@@ -50,10 +51,16 @@ def load_scorer(
     if read_json(folder / CONFIG_NAME).get("model_type") == MODEL_TYPE:
         return _own(folder, loading)
 
-    from semantic_highlight.models.loading import load_pair_model
+    from semantic_highlight.models.converted import is_exported, load_onnx_model
     from semantic_highlight.models.pair_scorer import PairScorer
 
-    scorer = PairScorer(partial(load_pair_model, checkpoint, **loading), progress=progress)
+    if is_exported(folder) and not {"device", "dtype"} & loading.keys():
+        load = partial(load_onnx_model, folder, accept_license=loading.get("accept_license"))
+    else:
+        from semantic_highlight.models.loading import load_pair_model
+
+        load = partial(load_pair_model, checkpoint, **loading)
+    scorer = PairScorer(load, progress=progress)
     scorer.load()
     return scorer
 

@@ -13,7 +13,6 @@ from semantic_highlight.models.pair_engine import EncodedWindow, watched
 from semantic_highlight.models.pair_windows import PairWindow
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import nn
 
 CPU_BATCH_TOKENS = 2048
@@ -63,7 +62,7 @@ class TorchEncoder:
         if self._queued:
             torch.cuda.current_stream(self._device).synchronize()
         encoded = {
-            index: _of_window(windows[index], row, len(windows[batch[0]].ids))
+            index: EncodedWindow.of(windows[index], row, len(windows[batch[0]].ids))
             for batch, output in zip(batches, outputs, strict=True)
             for index, row in zip(batch, output.numpy(), strict=True)
         }
@@ -104,9 +103,3 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
         else:
             batches.append([index])
     return batches
-
-
-def _of_window(window: PairWindow, row: NDArray[np.float32], longest: int) -> EncodedWindow:
-    first, last = window.tokens
-    log_odds = row[window.place : window.place + last - first]
-    return EncodedWindow(log_odds, float(row[longest]) if len(row) > longest else None)

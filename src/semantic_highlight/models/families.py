@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models.checkpoint import MODEL_TYPE
+from semantic_highlight.models.converted import Converted
 from semantic_highlight.models.family import Family, Source
 from semantic_highlight.models.open_provence import OpenProvence
 from semantic_highlight.models.opensearch import OpenSearch
@@ -18,7 +19,7 @@ ENTRY_POINTS = "semantic_highlight.families"
 """Group of entry points; each names an object that honours ``Family``."""
 
 # Zilliz before Open Provence, of whose layout it is a special case.
-FAMILIES: tuple[Family, ...] = (Zilliz(), OpenProvence(), Provence(), XProvence(), OpenSearch())
+FAMILIES: tuple[Family, ...] = (Converted(), Zilliz(), OpenProvence(), Provence(), XProvence(), OpenSearch())
 _MOST_PREFIXES = 8
 
 

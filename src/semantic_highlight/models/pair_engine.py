@@ -31,6 +31,19 @@ class EncodedWindow:
     log_odds: NDArray[np.float32]
     ranking: float | None
 
+    @classmethod
+    def of(cls, window: PairWindow, row: NDArray[np.float32], longest: int) -> EncodedWindow:
+        """Take a window's part out of its row of an output.
+
+        Args:
+            window: The window.
+            row: Log-odds of every place, and behind them the ranking logit if the network has one.
+            longest: How many places there are.
+        """
+        first, last = window.tokens
+        log_odds = row[window.place : window.place + last - first]
+        return cls(log_odds, float(row[longest]) if len(row) > longest else None)
+
 
 class PairEngine(Protocol):
     """Runs windows through a network. Threads may share an engine."""

@@ -10,7 +10,8 @@ from semantic_highlight.errors import CheckpointError, MissingExtraError
 # Data alone: no code, no pickled weights, no other framework's weights.
 _WANTED = (
     "config.json",
-    "model.onnx",  # this package's own family
+    "model.onnx",  # this package's own family, and what convert --onnx writes
+    "model.onnx.data",
     "*.safetensors",
     "*.safetensors.index.json",
     "tokenizer.json",
@@ -19,7 +20,7 @@ _WANTED = (
     "README.md",
 )
 _SUBFOLDERS = "*/*"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 def resolve(

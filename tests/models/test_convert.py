@@ -1,0 +1,152 @@
+"""Conversion must not change a score: every family goes there and back, through torch and ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import checkpoints
+from semantic_highlight.cli import main
+from semantic_highlight.errors import CheckpointError
+from semantic_highlight.models import load_scorer
+from semantic_highlight.splitting import split
+
+torch = pytest.importorskip("torch")
+
+QUERY = "how long does the battery last?"
+TEXTS = [
+    "the battery lasts ten hours. is the cellar door red? a full charge. ",
+    "地下室的门在冬天很难打开。电池充满以后可以使用十个小时。 " * 6,
+]
+NC = "cc-by-nc-nd-4.0"
+FAMILIES = {
+    "bert": lambda folder: checkpoints.write_open_provence(folder, "bert"),
+    "modernbert": lambda folder: checkpoints.write_open_provence(folder, "modernbert"),
+    "xlm-roberta": lambda folder: checkpoints.write_open_provence(folder, "xlm-roberta"),
+    "zilliz": checkpoints.write_zilliz,
+    "provence": checkpoints.write_provence,
+    "xprovence-deep": checkpoints.write_xprovence,
+    "xprovence-single": lambda folder: checkpoints.write_xprovence(folder, ranking="single"),
+    "xprovence-pooled": lambda folder: checkpoints.write_xprovence(folder, ranking="pooled"),
+    "opensearch": checkpoints.write_opensearch,
+}
+
+
+def scored(checkpoint, **loading):
+    scorer = load_scorer(checkpoint, accept_license=NC, **loading)
+    return scorer, scorer.score(QUERY, TEXTS, [split(text) for text in TEXTS])
+
+
+def assert_same(some, others, within):
+    for one, other in zip(some, others, strict=True):
+        assert one.sentences == pytest.approx(other.sentences, abs=within)
+        assert one.relevance == pytest.approx(other.relevance, abs=within)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_scores_the_same_after_conversion(family, tmp_path):
+    original = FAMILIES[family](tmp_path / "original")
+    assert main(["convert", str(original), str(tmp_path / "ours"), "--accept-license", NC]) == 0
+    before, wanted = scored(original)
+    after, found = scored(tmp_path / "ours")
+    assert after.traits == before.traits
+    assert_same(found, wanted, within=1e-6)
+    assert json.loads((tmp_path / "ours/config.json").read_text())["model_type"] == "semantic_highlight_pair"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_scores_the_same_on_onnx_runtime(family, tmp_path):
+    original = FAMILIES[family](tmp_path / "original")
+    arguments = ["convert", str(original), str(tmp_path / "ours"), "--onnx", "--accept-license", NC]
+    assert main(arguments) == 0
+    _, wanted = scored(original)
+    scorer, found = scored(tmp_path / "ours")
+    assert type(scorer.load().engine).__name__ == "OnnxPairEngine"
+    assert_same(found, wanted, within=1e-5)
+    scorer, found = scored(tmp_path / "ours", device="cpu")
+    assert type(scorer.load().engine).__name__ == "TorchEncoder"
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    original = checkpoints.write_opensearch(folder / "original")
+    assert main(["convert", str(original), str(folder / "ours"), "--onnx"]) == 0
+    return folder / "ours"
+
+
+@pytest.mark.slow
+def test_an_exported_checkpoint_runs_without_torch(exported):
+    code = (
+        "import sys\n"
+        "from semantic_highlight import Highlighter\n"
+        f"h = Highlighter.from_pretrained({str(exported)!r})\n"
+        "print(h.highlight('how long?', ['the battery lasts ten hours.'])[0].scores)\n"
+        "print({'torch', 'transformers', 'onnx'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    scores, loaded = done.stdout.splitlines()
+    assert scores.startswith("(0.")
+    assert loaded == "set()"
+
+
+@pytest.mark.slow
+def test_a_graph_that_computes_something_else_is_refused(exported):
+    from semantic_highlight.models import pair_export
+    from semantic_highlight.models.loading import load_checkpoint
+
+    loaded = load_checkpoint(exported, device="cpu")
+    with torch.no_grad():
+        loaded.network.token_head.bias.add_(torch.tensor([0.0, 0.1]))
+    with pytest.raises(CheckpointError, match=r"differs from the network by 0\.1"):
+        pair_export._verify(exported / "model.onnx", loaded)
+
+
+@pytest.mark.slow
+def test_a_graph_that_is_refused_is_not_left_behind(exported, tmp_path, monkeypatch):
+    from semantic_highlight.models import pair_export
+    from semantic_highlight.models.loading import load_checkpoint
+
+    monkeypatch.setattr(pair_export, "EXPORT_TOLERANCE", -1.0)
+    with pytest.raises(CheckpointError, match="differs"):
+        pair_export.export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_licence_goes_with_the_weights(tmp_path, capsys):
+    original = checkpoints.write_provence(tmp_path / "original")
+    assert main(["convert", str(original), str(tmp_path / "ours")]) == 2
+    assert "forbids commercial use" in capsys.readouterr().err
+    assert main(["convert", str(original), str(tmp_path / "ours"), "--accept-license", NC]) == 0
+    with pytest.raises(CheckpointError, match="forbids commercial use"):
+        load_scorer(tmp_path / "ours")
+
+
+def test_nothing_is_written_over(tmp_path, capsys):
+    original = checkpoints.write_opensearch(tmp_path / "original")
+    assert main(["convert", str(original), str(original)]) == 2
+    assert "holds something already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda config: config.pop("traits"), "no whole 'traits'"),
+        (lambda config: config["traits"]["layout"].pop("pad"), "no whole 'traits'"),
+        (lambda config: config["encoder"].update(model_type="gpt2"), "names none of the encoders"),
+        (lambda config: config.update(ranking="pooled"), "missing: ranking"),
+    ],
+)
+def test_a_damaged_configuration_is_refused(change, message, tmp_path):
+    original = checkpoints.write_opensearch(tmp_path / "original")
+    assert main(["convert", str(original), str(tmp_path / "ours")]) == 0
+    path = tmp_path / "ours/config.json"
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=message):
+        load_scorer(tmp_path / "ours")
