@@ -79,9 +79,9 @@ def read_records(path: Path, *, on_bad: OnBad | None = None) -> Iterator[Record]
     """
     first: str | None = None
     good = bad = 0
-    for number, line in _lines(path):
+    for number, line in read_lines(path):
         try:
-            row = _decoded(line)
+            row = decode_line(line)
             first = first or _schema(row)
             _check_schema(row, first)
             record = parse_record(row)
@@ -99,8 +99,12 @@ def read_records(path: Path, *, on_bad: OnBad | None = None) -> Iterator[Record]
         raise InputError(f"{path} has no records{left_out}: give at least one, a JSON object a line")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Return the lines that are not blank with their numbers, from 1."""
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file, plain or gzip'ed, that are not blank, with their numbers from 1.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a .jsonl or .jsonl.gz file of records")
     opener = gzip.open if path.suffix == ".gz" else open
@@ -114,7 +118,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"{path}, after line {number}: the file cannot be read on: {error}") from error
 
 
-def _decoded(line: bytes) -> Any:
+def decode_line(line: bytes) -> Any:
+    """Return what a line of JSON holds.
+
+    Raises:
+        InputError: If it is not UTF-8 or no JSON.
+    """
     try:
         return json.loads(line.decode("utf-8-sig"))  # the mark that Windows writes first is no JSON
     except UnicodeDecodeError as error:
