@@ -42,7 +42,7 @@ class TorchEncoder:
         self._pad = pad
         self._device = next(network.parameters()).device
         on_cpu = self._device.type == "cpu"
-        self._batch_tokens = batch_tokens or (CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS)
+        self.batch_tokens = batch_tokens or (CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS)
         # On CUDA copies wait in the queue of the device, while the next batch is made on the host.
         self._queued = self._device.type == "cuda"
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ class TorchEncoder:
         cancelled: Callable[[], bool] | None = None,
     ) -> list[EncodedWindow]:
         """Return what the network says of each window, in order; see ``PairEngine``."""
-        batches = plan_batches([len(window.ids) for window in windows], self._batch_tokens)
+        batches = plan_batches([len(window.ids) for window in windows], self.batch_tokens)
         outputs = []
         for batch in watched(batches, progress=progress, cancelled=cancelled):
             outputs.append(self._run([windows[index] for index in batch]))  # noqa: PERF401 - it may stop half way

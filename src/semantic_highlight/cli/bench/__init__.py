@@ -1,0 +1,123 @@
+"""``semantic-highlight bench``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+
+from semantic_highlight.cli.bench.shapes import SHAPES
+from semantic_highlight.errors import InputError, SemanticHighlightError
+
+WAYS = {
+    "engine": "this engine, from texts to scores",
+    "loop": "transformers, a document at a time",
+    "loop_autograd": "the same, autograd on",
+    "published": "as process(): autograd on, batches of 32",
+    "bare": "forward passes alone, batches of the engine",
+    "bare_alone": "forward passes alone, one by one",
+}
+AGREEMENT = 1e-3
+"""Largest difference between the scores of two ways in float32; in lower precision it is only reported."""
+
+ShapeName = Annotated[str, typer.Option(help=f"The network: {', '.join(SHAPES)}.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of torch on the CPU.")]
+Documents = Annotated[int, typer.Option(min=1, help="How many documents.")]
+Rounds = Annotated[int, typer.Option(min=1, help="How often each way runs; medians are shown.")]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object with every measurement.")]
+
+
+def bench(
+    shape: ShapeName = "minilm",
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    threads: Threads = 1,
+    documents: Documents = 64,
+    rounds: Rounds = 3,
+    as_json: Json = False,
+) -> None:
+    """Time this package's engine beside plain transformers and beside bare forward passes.
+
+    All have the same random weights and the same documents of 40 to 480 tokens. Each way runs in a process
+    of its own, in turns. On a CPU what counts is the time of the process and not of the clock, so that
+    neighbours on the machine do not count.
+    """
+    if shape not in SHAPES:
+        raise InputError(f"--shape is {shape!r}: use {', '.join(SHAPES)}")
+    options = {"shape": shape, "documents": documents, "device": device, "dtype": dtype, "threads": threads}
+    results = [_measured(way, options) for _ in range(rounds) for way in WAYS]
+    report = _report(results, options)
+    typer.echo(json.dumps(report, indent=2) if as_json else _shown(report))
+
+
+def _measured(way: str, options: dict[str, Any]) -> dict[str, Any]:
+    command = [
+        sys.executable,
+        "-m",
+        "semantic_highlight.cli.bench.worker",
+        json.dumps({"way": way, **options}),
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": str(options["threads"]), "TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - our own
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise SemanticHighlightError(f"the way {way!r} could not be measured: {reason}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _report(results: list[dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
+    clock = "cpu_s" if options["device"] == "cpu" else "wall_s"
+    ways = {}
+    for way in WAYS:
+        runs = [result for result in results if result["way"] == way]
+        seconds = median(run[clock] for run in runs)
+        ways[way] = {
+            "seconds": seconds,
+            "tokens_per_second": runs[0]["tokens"] / seconds,
+            "tflops_per_second": runs[0]["flops"] / seconds / 1e12,
+            "peak_mib": median(run["peak_mib"] for run in runs),
+            "run_mib": median(run["run_mib"] for run in runs),
+            "runs": [{key: run[key] for key in ("cpu_s", "wall_s", "peak_mib")} for run in runs],
+        }
+    ideal = min(ways["bare"]["seconds"], ways["bare_alone"]["seconds"])
+    scores = {result["way"]: result["scores"] for result in results if result["scores"]}
+    gaps = [abs(a - b) for other in scores.values() for a, b in zip(scores["engine"], other, strict=True)]
+    if options["dtype"] == "float32" and max(gaps) > AGREEMENT:
+        raise SemanticHighlightError(f"the ways disagree by {max(gaps):.2g} in a score: nothing was compared")
+    return {
+        "options": options,
+        "clock": clock,
+        "tokens": results[0]["tokens"],
+        "largest_difference": max(gaps),
+        "ways": ways,
+        "engine_over_bare": ways["engine"]["seconds"] / ideal,
+        "over_engine": {way: ways[way]["seconds"] / ways["engine"]["seconds"] for way in WAYS},
+    }
+
+
+def _shown(report: dict[str, Any]) -> str:
+    options = report["options"]
+    title = (
+        f"{options['shape']}, {options['documents']} documents of {report['tokens']:,} tokens in all, "
+        f"{options['dtype']} on {options['device']}, {options['threads']} thread(s), medians of "
+        f"{len(report['ways']['engine']['runs'])}; scores agree to {report['largest_difference']:.1g}"
+    )
+    columns = f"{report['clock']:>8}{'tokens/s':>10}{'TFLOP/s':>9}{'peak MiB':>10}{'of run':>8}{'/engine':>9}"
+    lines = [title, "", " " * 44 + columns]
+    for way, what in WAYS.items():
+        found = report["ways"][way]
+        lines.append(
+            f"{what:44}{found['seconds']:8.2f}{found['tokens_per_second']:10,.0f}"
+            f"{found['tflops_per_second']:9.3f}{found['peak_mib']:10,.0f}{found['run_mib']:8,.0f}"
+            f"{report['over_engine'][way]:9.2f}"
+        )
+    lines += ["", f"engine / faster of the bare passes: {report['engine_over_bare']:.2f}"]
+    return "\n".join(lines)
