@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from semantic_highlight.cli.bench import bench
 from semantic_highlight.cli.convert import convert
 from semantic_highlight.cli.demo import demo
 from semantic_highlight.cli.evaluate import evaluate
@@ -37,6 +38,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(models)
 app.command()(convert)
+app.command()(bench)
 
 
 @app.callback(invoke_without_command=True)
