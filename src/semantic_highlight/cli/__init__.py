@@ -14,11 +14,13 @@ from typing import Annotated
 import typer
 
 from semantic_highlight.cli.bench import bench
+from semantic_highlight.cli.calibrate import calibrate
 from semantic_highlight.cli.convert import convert
 from semantic_highlight.cli.demo import demo
 from semantic_highlight.cli.evaluate import evaluate
 from semantic_highlight.cli.models import models
 from semantic_highlight.cli.prune import prune
+from semantic_highlight.cli.records import records
 from semantic_highlight.cli.train import train
 from semantic_highlight.errors import SemanticHighlightError
 
@@ -38,6 +40,8 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(models)
 app.command()(convert)
+app.command()(calibrate)
+app.command()(records)
 app.command()(bench)
 
 

@@ -158,10 +158,10 @@ class _Sample:
         return self._drawn(pair_records(self._read(first), self._read(second)))
 
     def _read(self, path: Path) -> list[Record]:
-        from semantic_highlight.records import read_records
+        from semantic_highlight.evaluate.formats import read_data
 
         bad: list[InputError] = []
-        records = list(read_records(path, on_bad=bad.append if self.skip_bad else None))
+        records = list(read_data(path, on_bad=bad.append if self.skip_bad else None))
         if bad:
             sys.stderr.write(
                 f"{path}: {len(bad)} records left out, {len(records)} taken; the first: {bad[0]}\n"

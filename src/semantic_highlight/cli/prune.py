@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,9 @@ Around = Annotated[
         "--target-compression: choose among what scores above the model's threshold and its neighbours."
     ),
 ]
+Fitted = Annotated[
+    Path | None, typer.Option(help="Keep what scores above the threshold of a file of calibrate.")
+]
 Gap = Annotated[str, typer.Option(help="What stands for dropped sentences, as ' […] '.")]
 Encoding = Annotated[str, typer.Option(help="What counts tokens: an encoding of tiktoken.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Read JSONL whatever a file's name.")]
@@ -54,6 +58,7 @@ def prune(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     top_k: Best = None,
     budget: Budget = None,
     target_compression: Removed = None,
+    calibration: Fitted = None,
     neighbours: Around = 0,
     gap: Gap = "",
     model: Model = BUNDLED,
@@ -66,15 +71,16 @@ def prune(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
 
     What that saves goes to standard error. A file is one document; of one whose name ends in .jsonl, every
     line is one: an object with its text in the field text, page_content or content. --json keeps the others.
-    Give at most one of --threshold, --top-k, --budget and --target-compression.
+    Give at most one of --threshold, --top-k, --budget, --target-compression and --calibration.
     """
     choice = {
         "--threshold": threshold,
         "--top-k": top_k,
         "--budget": budget,
         "--target-compression": target_compression,
+        "--calibration": calibration,
     }
-    highlighter = make_highlighter(model, counter=encoding, gap=gap)
+    highlighter = make_highlighter(model, counter=encoding, gap=gap, calibration=calibration)
     selector = _selector(choice, neighbours, highlighter.default_selector)
     documents = reading.read_documents(files, jsonl=jsonl)
     pruned = highlighter.prune(query, [document.text for document in documents], selector=selector)
