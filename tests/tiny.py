@@ -54,8 +54,8 @@ def write_model(folder: Path, *, int8: bool = False, seed: int = 0):
     from transformers import AutoModel
 
     from semantic_highlight.models.checkpoint import ModelConfig, write_config
+    from semantic_highlight.models.packed.network import PruningModel
     from semantic_highlight.train.export import quantise, to_onnx
-    from semantic_highlight.train.model import PruningModel
 
     encoder = AutoModel.from_pretrained(write_base(folder / "base", seed=seed), add_pooling_layer=False)
     model = PruningModel(encoder).eval()

@@ -9,8 +9,8 @@ import torch
 import tiny
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models import load_scorer
+from semantic_highlight.models.packed.weights import read_weights
 from semantic_highlight.splitting import split
-from semantic_highlight.train.export import read_weights
 
 TEXT = "the battery lasts ten hours. is the cellar door red? a full charge. "
 

@@ -5,6 +5,13 @@ import pytest
 import torch
 
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.models.packed.network import (
+    TO_FARTHER,
+    TO_NEIGHBOUR,
+    TO_NOTHING,
+    TO_QUERY,
+    attention_bias,
+)
 from semantic_highlight.models.pairs import PairTokenizer
 from semantic_highlight.splitting import split
 from semantic_highlight.train.batches import collate, featurise
@@ -12,7 +19,6 @@ from semantic_highlight.train.build import build_model, load_network, write_mode
 from semantic_highlight.train.config import Optimisation
 from semantic_highlight.train.data import Mixture
 from semantic_highlight.train.measure import row_scores, window_logits
-from semantic_highlight.train.model import TO_FARTHER, TO_NEIGHBOUR, TO_NOTHING, TO_QUERY, attention_bias
 from semantic_highlight.train.optimise import build_optimizer, rate_at
 
 

@@ -17,10 +17,10 @@ import semantic_highlight
 from semantic_highlight.errors import CheckpointError, InputError, ScoringError
 from semantic_highlight.models import load_scorer
 from semantic_highlight.models.checkpoint import read_config
+from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.splitting import split
 from semantic_highlight.testing import KeywordScorer
 from semantic_highlight.train import run_training
-from semantic_highlight.train.build import load_network
 from semantic_highlight.train.loop import Trainer
 from semantic_highlight.train.state import find_folder
 from semantic_highlight.types import DocumentScores

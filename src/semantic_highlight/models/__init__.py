@@ -6,15 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from semantic_highlight.errors import InputError
+from semantic_highlight.errors import MissingExtraError
 from semantic_highlight.models.checkpoint import CONFIG_NAME, MODEL_TYPE, ONNX_NAME
 from semantic_highlight.models.onnx import OnnxEngine
 from semantic_highlight.models.resolve import resolve
 from semantic_highlight.models.source import read_json
-from semantic_highlight.models.token_scorer import TokenScorer
+from semantic_highlight.models.token_scorer import Engine, TokenScorer
 from semantic_highlight.types import BUNDLED, Scorer
 
 if TYPE_CHECKING:
+    import torch
+
     from semantic_highlight.models.loading import Loading
 
 __all__ = ["load_scorer"]
@@ -28,9 +30,10 @@ def load_scorer(
 ) -> Scorer:
     """Make the scorer of a checkpoint, of whatever family its files show it to be.
 
-    The model of this package, and one of its family, loads its weights at the first score; any other
-    checkpoint is loaded at once, so that what is wrong with it shows here. One that was converted with
-    ``--onnx`` runs on ONNX Runtime, without torch, unless a device or dtype is asked for.
+    The model of this package, and one of its family, loads its weights at the first score and runs on ONNX
+    Runtime; any other checkpoint is loaded at once, so that what is wrong with it shows here, and runs on
+    torch, or where it was converted with ``--onnx`` on ONNX Runtime. A device other than the CPU, or a
+    dtype, asks for torch.
 
     Args:
         checkpoint: ``"bundled"`` for the model that ships with the package, a model folder, or a Hugging
@@ -66,14 +69,23 @@ def load_scorer(
 
 
 def _own(folder: Path, loading: Loading) -> TokenScorer:
-    device, dtype = (str(loading.get("device", "auto")), str(loading.get("dtype", "auto")))
-    if device not in {"auto", "cpu"} or dtype != "auto":
-        raise InputError(
-            f"device={device!r}, dtype={dtype!r}: a model of this package's own runs on ONNX Runtime on the "
-            "CPU; device and dtype are for other families"
-        )
-    return TokenScorer(folder, _onnx_engine)
+    if loading.get("device", "auto") in {"auto", "cpu"} and loading.get("dtype", "auto") == "auto":
+        return TokenScorer(folder, _onnx_engine)
+
+    from semantic_highlight.models.loading import pick_device, pick_dtype
+
+    device = pick_device(loading.get("device", "auto"))
+    dtype = pick_dtype(loading.get("dtype", "auto"), device)
+    return TokenScorer(folder, partial(_torch_engine, device=device, dtype=dtype))
 
 
 def _onnx_engine(folder: Path) -> OnnxEngine:
     return OnnxEngine(folder / ONNX_NAME)
+
+
+def _torch_engine(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Engine:
+    try:
+        from semantic_highlight.models.packed.torch_engine import PackedTorchEngine
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "a library", "torch") from error
+    return PackedTorchEngine(folder, device=device, dtype=dtype)

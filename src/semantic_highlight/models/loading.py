@@ -71,9 +71,8 @@ def load_checkpoint(
         MissingExtraError: If torch or transformers is not installed.
         InputError: If the device or dtype is none.
     """
-    place, kind = _device(device), dtype
-    if isinstance(kind, str):
-        kind = _dtype(kind, place)
+    place = pick_device(device)
+    kind = pick_dtype(dtype, place)
     folder = resolve(checkpoint, revision=revision, cache_dir=cache_dir, token=token)
     name = str(checkpoint) if folder != Path(checkpoint) else folder.resolve().name
     source = read_source(folder, name)
@@ -86,7 +85,13 @@ def load_checkpoint(
         raise MissingExtraError(error.name or "a library", "torch") from error
 
 
-def _device(named: str | torch.device) -> torch.device:
+def pick_device(named: str | torch.device) -> torch.device:
+    """Return a device by its name; ``"auto"`` is the fastest there is.
+
+    Raises:
+        InputError: If torch knows none of that name.
+        MissingExtraError: If torch is not installed.
+    """
     try:
         import torch
     except ModuleNotFoundError as error:
@@ -103,9 +108,16 @@ def _device(named: str | torch.device) -> torch.device:
         ) from error
 
 
-def _dtype(named: str, device: torch.device) -> torch.dtype:
+def pick_dtype(named: str | torch.dtype, device: torch.device) -> torch.dtype:
+    """Return a dtype by its name; ``"auto"`` is bfloat16 on a CUDA device that has it, else float32.
+
+    Raises:
+        InputError: If it is none that checkpoints run in.
+    """
     import torch
 
+    if isinstance(named, torch.dtype):
+        return named
     if named == "auto":
         half = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if half else torch.float32

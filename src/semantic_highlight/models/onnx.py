@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
@@ -71,7 +71,7 @@ class OnnxEngine:
         return [found[i] for i in range(len(windows))]
 
     def _run(self, window: Window) -> NDArray[np.float32]:
-        values = {
+        values: dict[str, NDArray[Any]] = {
             "input_ids": window.ids,
             "token_type_ids": window.types,
             "position_ids": window.positions,

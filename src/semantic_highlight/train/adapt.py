@@ -14,8 +14,10 @@ from torch import nn
 from torch.nn import functional
 
 from semantic_highlight.models.checkpoint import CONFIG_NAME, TOKENIZER_NAME
+from semantic_highlight.models.packed.weights import NO_DROPOUT
+from semantic_highlight.models.weights import WEIGHTS_NAME
 from semantic_highlight.train.batches import batch_by_length
-from semantic_highlight.train.build import NO_DROPOUT, WEIGHTS_NAME, base_folder
+from semantic_highlight.train.build import base_folder
 from semantic_highlight.train.config import AdaptConfig
 from semantic_highlight.train.runner import Runner
 from semantic_highlight.train.state import digest, write_folder

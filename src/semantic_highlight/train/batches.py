@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import torch
 
-from semantic_highlight.lexical import LEXICAL_FEATURES
+from semantic_highlight.models.packed.torch_engine import pad_windows
 from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.train.data import IGNORED, Example
 
@@ -111,30 +111,15 @@ def batch_by_length(items: Sequence[Item], budget: int, rng: np.random.Generator
 
 def collate(features: Sequence[Features]) -> Batch:
     """Pad a group of features into one batch."""
-    shape = (len(features), max(len(f.window.ids) for f in features))
-    ids, types, positions = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
-    blocks, index = (torch.full(shape, -1, dtype=torch.int64) for _ in range(2))
-    lexical = torch.zeros(*shape, LEXICAL_FEATURES)
+    inputs = pad_windows([feature.window for feature in features])
+    index = torch.full_like(inputs["block_ids"], -1)
     base = 0
     for row, feature in enumerate(features):
-        window, size = feature.window, len(feature.window.ids)
-        ids[row, :size] = torch.from_numpy(window.ids)
-        types[row, :size] = torch.from_numpy(window.types)
-        positions[row, :size] = torch.from_numpy(window.positions)
-        blocks[row, :size] = torch.from_numpy(window.blocks)
-        lexical[row, :size] = torch.from_numpy(window.lexical)
-        index[row, torch.from_numpy(window.places)] = torch.from_numpy(feature.sentences + base)
+        index[row, torch.from_numpy(feature.window.places)] = torch.from_numpy(feature.sentences + base)
         base += len(feature.labels)
-    inputs = {
-        "input_ids": ids,
-        "token_type_ids": types,
-        "position_ids": positions,
-        "block_ids": blocks,
-        "lexical": lexical,
-    }
     labels = torch.from_numpy(np.concatenate([f.labels for f in features]))
     relevance = torch.tensor([np.nan if f.relevance is None else f.relevance for f in features])
-    return Batch(inputs, index, labels, relevance, int((blocks >= 0).sum()))
+    return Batch(inputs, index, labels, relevance, int((inputs["block_ids"] >= 0).sum()))
 
 
 def pool_batches(

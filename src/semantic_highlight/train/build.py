@@ -9,30 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models import BUNDLED_FOLDER
 from semantic_highlight.models.checkpoint import (
     CONFIG_NAME,
     MODEL_TYPE,
-    ONNX_NAME,
     TOKENIZER_NAME,
     ModelConfig,
-    read_config,
     write_config,
 )
+from semantic_highlight.models.packed.network import PruningModel, new_lexical_term
+from semantic_highlight.models.packed.weights import NO_DROPOUT, load_network
+from semantic_highlight.models.weights import WEIGHTS_NAME
 from semantic_highlight.train.config import TrainConfig
-from semantic_highlight.train.model import PruningModel, new_lexical_term
 from semantic_highlight.train.state import write_folder
 from semantic_highlight.types import BUNDLED
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-WEIGHTS_NAME = "model.safetensors"
-# Data is not repeated much, and without dropout a run repeats exactly.
-NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
 def base_folder(base: str) -> Path:
@@ -94,46 +90,6 @@ def merged(model: PruningModel) -> PruningModel:
     if merge is not None:
         copy.encoder = merge()
     return copy
-
-
-def load_network(folder: Path) -> PruningModel:
-    """Load the network of a finished model folder, from its safetensors or else from its ONNX file.
-
-    Raises:
-        CheckpointError: If files are missing, or the weights are not exactly those of the network.
-    """
-    from transformers import AutoConfig, AutoModel
-
-    weights = _read_weights(folder)
-    options = dict(read_config(folder).encoder) | NO_DROPOUT
-    kind = options.pop("model_type", None)
-    try:
-        settings = AutoConfig.for_model(kind, **options)
-        encoder = AutoModel.from_config(settings, add_pooling_layer=False)  # type: ignore[no-untyped-call]
-        model = PruningModel(
-            encoder,
-            interaction="pruning_head.scale" in weights,
-            lexical="pruning_head.lexical.weight" in weights,
-            ranking="ranking_head.weight" in weights,
-        )
-        model.load_state_dict(weights)
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(
-            f"{folder} does not hold the weights that its config.json says: {error}"
-        ) from error
-    return model
-
-
-def _read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    if (folder / WEIGHTS_NAME).is_file():
-        return load_file(folder / WEIGHTS_NAME)
-    if (folder / ONNX_NAME).is_file():
-        from semantic_highlight.train.export import read_weights
-
-        return read_weights(folder / ONNX_NAME)
-    raise CheckpointError(
-        f"{folder} has neither {WEIGHTS_NAME} nor {ONNX_NAME}: there are no weights to load"
-    )
 
 
 def write_model(target: Path, model: PruningModel, config: ModelConfig, *, tokenizer: Path) -> None:

@@ -17,14 +17,14 @@ from torch.nn import functional
 from semantic_highlight.errors import InputError
 from semantic_highlight.evaluate.metrics import average_precision, f1_at
 from semantic_highlight.models.checkpoint import read_config, write_config
+from semantic_highlight.models.packed.network import PruningModel
+from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.models.pairs import PairTokenizer, span_ranges
 from semantic_highlight.scoring import merge_windows
 from semantic_highlight.splitting import split
-from semantic_highlight.train.build import load_network
 from semantic_highlight.train.config import Evaluation
 from semantic_highlight.train.data import Row, evaluation_rows
 from semantic_highlight.train.measure import window_logits
-from semantic_highlight.train.model import PruningModel
 from semantic_highlight.train.state import copy_files, write_folder, write_json
 from semantic_highlight.train.toml import Section
 from semantic_highlight.types import Span

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -14,10 +13,8 @@ from onnx import helper, numpy_helper
 
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.lexical import LEXICAL_FEATURES
-from semantic_highlight.train.model import PruningModel
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from semantic_highlight.models.packed.network import PruningModel
+from semantic_highlight.models.packed.weights import QUANTISED, SCALE, TABLE
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +22,6 @@ EXPORT_TOLERANCE = 1e-3
 """Largest difference between the exported fp32 graph and torch, in logits; 1e-5 is usual."""
 MAX_LENGTH = 8192
 """Longest window that the graph takes."""
-_TABLE = "encoder.embeddings.word_embeddings.weight"
-_QUANTISED, _SCALE, _ZERO = "_quantized", "_scale", "_zero_point"
 
 
 class _Logits(torch.nn.Module):
@@ -49,7 +44,7 @@ class _Logits(torch.nn.Module):
 def to_onnx(model: PruningModel) -> onnx.ModelProto:
     """Export the network in fp32: the inputs of a ``Window``, each with a batch of one, to ``logits``.
 
-    Weights keep the names of the torch state, so that :func:`read_weights` can find them again.
+    Weights keep the names of the torch state, so that ``read_weights`` can find them again.
 
     Raises:
         CheckpointError: If the exported graph does not compute what the network does.
@@ -186,52 +181,25 @@ def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -
 def _quantise_table(proto: onnx.ModelProto) -> None:
     """Replace the embedding lookup by one in int8 with a scale for each row."""
     graph = proto.graph
-    table = next(i for i in graph.initializer if i.name == _TABLE)
+    table = next(i for i in graph.initializer if i.name == TABLE)
     values = numpy_helper.to_array(table).astype(np.float32)
     scales = np.maximum(np.abs(values).max(axis=1, keepdims=True) / 127.0, 1e-12).astype(np.float32)
     rounded = np.clip(np.round(values / scales), -127, 127).astype(np.int8)
     graph.initializer.remove(table)
-    graph.initializer.append(numpy_helper.from_array(rounded, _TABLE + _QUANTISED))
-    graph.initializer.append(numpy_helper.from_array(scales, _TABLE + _SCALE))
+    graph.initializer.append(numpy_helper.from_array(rounded, TABLE + QUANTISED))
+    graph.initializer.append(numpy_helper.from_array(scales, TABLE + SCALE))
     place, lookup = next(
-        (i, n) for i, n in enumerate(graph.node) if n.op_type == "Gather" and n.input[0] == _TABLE
+        (i, n) for i, n in enumerate(graph.node) if n.op_type == "Gather" and n.input[0] == TABLE
     )
     ids, result = lookup.input[1], lookup.output[0]
     nodes = [
-        helper.make_node("Gather", [_TABLE + _QUANTISED, ids], ["embedding_int8"], name="embedding_rows"),
+        helper.make_node("Gather", [TABLE + QUANTISED, ids], ["embedding_int8"], name="embedding_rows"),
         helper.make_node(
             "Cast", ["embedding_int8"], ["embedding_float"], name="embedding_cast", to=onnx.TensorProto.FLOAT
         ),
-        helper.make_node("Gather", [_TABLE + _SCALE, ids], ["embedding_scale"], name="embedding_scales"),
+        helper.make_node("Gather", [TABLE + SCALE, ids], ["embedding_scale"], name="embedding_scales"),
         helper.make_node("Mul", ["embedding_float", "embedding_scale"], [result], name="embedding_scaled"),
     ]
     graph.node.remove(lookup)
     for offset, node in enumerate(nodes):
         graph.node.insert(place + offset, node)
-
-
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read the weights of an exported file back under their torch names, dequantised to fp32.
-
-    Raises:
-        CheckpointError: If the file is not one that :func:`quantise` or :func:`to_onnx` wrote.
-    """
-    stored = {i.name: numpy_helper.to_array(i) for i in onnx.load(str(path)).graph.initializer}
-    if not {_TABLE, _TABLE + _QUANTISED} & stored.keys():
-        raise CheckpointError(f"{path} has no {_TABLE}: it is not an ONNX file of this package")
-    weights = {}
-    for name, raw in stored.items():
-        plain = name.removesuffix(_QUANTISED)
-        if "." not in name or plain.endswith((_SCALE, _ZERO)):
-            continue
-        value = raw if plain == name else _dequantised(stored, plain)
-        is_linear = plain.endswith(".weight") and value.ndim == 2 and "embeddings" not in plain
-        weights[plain] = torch.from_numpy(np.array(value.T if is_linear else value))
-    return weights
-
-
-def _dequantised(stored: dict[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
-    zero = stored.get(name + _ZERO, np.zeros(1, np.int8))
-    steps = stored[name + _QUANTISED].astype(np.float32) - zero.astype(np.float32)
-    value: NDArray[np.float32] = steps * stored[name + _SCALE].astype(np.float32)
-    return value

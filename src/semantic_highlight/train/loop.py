@@ -11,6 +11,7 @@ import torch
 
 from semantic_highlight.errors import InputError
 from semantic_highlight.models.checkpoint import TOKENIZER_NAME, ModelConfig
+from semantic_highlight.models.packed.network import PruningModel
 from semantic_highlight.models.pairs import PairTokenizer
 from semantic_highlight.train.batches import Batch, Features, collate, pool_batches
 from semantic_highlight.train.build import base_folder, build_model, merged, write_model
@@ -19,7 +20,6 @@ from semantic_highlight.train.data import Mixture, evaluation_rows
 from semantic_highlight.train.distill import teacher_scores
 from semantic_highlight.train.loss import hard_targets, pruning_loss, ranking_loss, soft_targets
 from semantic_highlight.train.measure import measure
-from semantic_highlight.train.model import PruningModel
 from semantic_highlight.train.runner import Runner
 from semantic_highlight.train.state import copy_files, digest, find_folder, write_folder
 from semantic_highlight.types import Scorer, Span

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from semantic_highlight.evaluate.metrics import average_precision, best_f1
+from semantic_highlight.models.packed.network import PruningModel
 from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.train.data import Row
-from semantic_highlight.train.model import PruningModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

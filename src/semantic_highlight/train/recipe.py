@@ -12,9 +12,9 @@ from pydantic import Field
 
 from semantic_highlight.errors import InputError, MissingExtraError
 from semantic_highlight.models.checkpoint import CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME
+from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.train.adapt import run_adaptation
 from semantic_highlight.train.base import build_base
-from semantic_highlight.train.build import load_network
 from semantic_highlight.train.calibrate import CalibrateConfig, calibrate
 from semantic_highlight.train.config import AdaptConfig, TrainConfig
 from semantic_highlight.train.export import quantise, to_onnx

@@ -1,4 +1,4 @@
-"""The trained network: a BERT encoder and a pruning head that scores every token."""
+"""The network of this package's own family: a BERT encoder and a pruning head that scores every token."""
 
 from __future__ import annotations
 
@@ -107,12 +107,13 @@ class PruningModel(nn.Module):
         All inputs are ``[batch, length]``, ``lexical`` has its features as a third dimension; see
         ``models.pairs.Window``. Padding has block -1.
         """
+        kind = next(self.encoder.parameters()).dtype
         states = self.encoder(
             input_ids=input_ids,
             token_type_ids=token_type_ids,
             position_ids=position_ids,
-            attention_mask=attention_bias(block_ids).unsqueeze(1),
-        ).last_hidden_state
+            attention_mask=attention_bias(block_ids).to(kind).unsqueeze(1),
+        ).last_hidden_state.float()
         logits = self.pruning_head(states, block_ids == 0, lexical)
         relevance = None if self.ranking_head is None else self.ranking_head(states[:, 0]).squeeze(-1)
         return logits, relevance
