@@ -67,7 +67,7 @@ class TestCalibrate:
         code, output, errors = run("calibrate", "--data", "few.jsonl", "--model", "lexical")
         assert (code, output) == (2, "")
         assert "60 queries with an answer cannot promise a recall of 0.95" in errors
-        assert "79 are needed" in errors
+        assert "84 are needed" in errors
         assert errors.count("\n") == 1
         assert not (tmp_path / "calibration.json").exists()
         assert run("calibrate", "--data", "few.jsonl", "--model", "lexical", "--recall", "0.9")[0] == 0

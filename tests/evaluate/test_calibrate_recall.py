@@ -45,19 +45,19 @@ class TestBound:
             )
             assert p_value(losses, 4, 0.25) == pytest.approx(worst, abs=1e-12)
 
-    @pytest.mark.parametrize(("queries", "share"), [(79, 0.05), (100, 0.1), (301, 0.03)])
+    @pytest.mark.parametrize(("queries", "share"), [(84, 0.05), (100, 0.1), (301, 0.03)])
     def test_agrees_with_scipy(self, queries, share):
         for losses in (0, 1, 5, 20):
             batches = [
                 hypergeom.cdf(losses, queries + m, queries, losses + int(m * share + 1e-9) + 1)
-                for m in range((queries + 1) // 2, queries + 1)
+                for m in range((queries + 2) // 3, queries + 1)
             ]
             worst = max(*batches, binom.cdf(losses, queries, share))
             assert p_value(losses, queries, share) == pytest.approx(worst, rel=1e-8)
 
     def test_the_number_needed_is_the_first_that_allows_anything(self):
-        assert queries_needed(recall=0.95, confidence=0.9) == 79
-        assert queries_needed(recall=0.9, confidence=0.9) == 39
+        assert queries_needed(recall=0.95, confidence=0.9) == 84
+        assert queries_needed(recall=0.9, confidence=0.9) == 40
         for recall, confidence in [(0.95, 0.9), (0.8, 0.95), (0.5, 0.5)]:
             needed = queries_needed(recall=recall, confidence=confidence)
             allowed = [allowed_losses(n, recall=recall, confidence=confidence) for n in range(1, needed + 50)]
@@ -73,21 +73,21 @@ class TestBound:
 
 class TestThreshold:
     def test_lies_just_under_the_first_score_that_may_not_be_lost(self):
-        scores = [0.3, 0.2, 0.1] + [0.9] * 117
-        assert allowed_losses(120, recall=0.95, confidence=0.9) == 1
+        scores = [0.3, 0.2, 0.1] + [0.9] * 147
+        assert allowed_losses(150, recall=0.95, confidence=0.9) == 1
         assert certified_threshold(scores, recall=0.95, confidence=0.9) == 0.199999
         assert certified_threshold([0.2000004, *scores[2:], 0.9], recall=0.95, confidence=0.9) == 0.2
 
     def test_too_few_queries_say_how_many_are_needed(self):
-        with pytest.raises(InputError, match=r"78 queries .* 0\.95 with a confidence of 0\.9: 79 are needed"):
-            certified_threshold([0.5] * 78, recall=0.95, confidence=0.9)
-        assert certified_threshold([0.5] * 79, recall=0.95, confidence=0.9) == 0.499999
+        with pytest.raises(InputError, match=r"83 queries .* 0\.95 with a confidence of 0\.9: 84 are needed"):
+            certified_threshold([0.5] * 83, recall=0.95, confidence=0.9)
+        assert certified_threshold([0.5] * 84, recall=0.95, confidence=0.9) == 0.499999
 
     def test_a_model_that_scores_gold_zero_is_refused(self):
-        with pytest.raises(InputError, match="2 of 120 drawn gold sentences score 0 and 1 may be lost"):
-            certified_threshold([0.0, 0.0] + [0.9] * 118, recall=0.95, confidence=0.9)
-        assert certified_threshold([0.0] + [0.9] * 119, recall=0.95, confidence=0.9) == 0.899999
-        assert certified_threshold([1e-12] * 120, recall=0.95, confidence=0.9) == 0.0
+        with pytest.raises(InputError, match="2 of 150 drawn gold sentences score 0 and 1 may be lost"):
+            certified_threshold([0.0, 0.0] + [0.9] * 148, recall=0.95, confidence=0.9)
+        assert certified_threshold([0.0] + [0.9] * 149, recall=0.95, confidence=0.9) == 0.899999
+        assert certified_threshold([1e-12] * 150, recall=0.95, confidence=0.9) == 0.0
 
 
 class NoisyScorer:
@@ -106,13 +106,13 @@ class NoisyScorer:
 class TestRecords:
     def test_only_answers_count_and_a_query_counts_once(self):
         scorer = KeywordScorer(["red", "door"])
-        records = [record(f"q{n}", "A red door. A blue sky.", "red") for n in range(39)]
+        records = [record(f"q{n}", "A red door. A blue sky.", "red") for n in range(40)]
         again = record("q0", "A red wall. A door. Sky.", "red", "door")
         none = record("q1", "Nothing.")
         fitted = calibrate(
             scorer, [*records, again, none], splitter=split_on_stops, recall=0.9, confidence=0.9
         )
-        assert (fitted.model, fitted.queries, fitted.sentences) == ("keywords", 39, 41)
+        assert (fitted.model, fitted.queries, fitted.sentences) == ("keywords", 40, 42)
         expected = 0.999999 if draw("q0", [1.0, 0.5, 0.5]) == 1.0 else 0.499999
         assert fitted.threshold == expected
         assert (fitted.recall, fitted.confidence) == (0.9, 0.9)
@@ -140,25 +140,25 @@ class TestPromise:
     @pytest.mark.parametrize("labelled", [100, 300])
     def test_is_kept_at_the_stated_confidence(self, most, labelled):
         rng = np.random.default_rng(7)
-        half, same, expected = [], [], []
+        third, same, expected = [], [], []
         for _ in range(2000):
             scores, counts = queries(rng, labelled, most)
             drawn = scores[np.arange(labelled), rng.integers(0, counts)]
             threshold = certified_threshold(drawn.tolist(), recall=0.9, confidence=0.9)
             recalls = recall_of_each(*queries(rng, labelled, most), threshold)
-            half.append(recalls[: labelled // 2].mean() >= 0.9 - 1e-12)
+            third.append(recalls[: labelled // 3].mean() >= 0.9 - 1e-12)
             same.append(recalls.mean() >= 0.9 - 1e-12)
             expected.append(1 - threshold >= 0.9)  # scores are uniform
         # 3 standard deviations of a share of .9 among 2000 are .02.
-        assert min(np.mean(half), np.mean(same), np.mean(expected)) > 0.9 - 0.02
+        assert min(np.mean(third), np.mean(same), np.mean(expected)) > 0.9 - 0.02
 
     def test_is_no_larger_than_it_has_to_be(self):
-        # With one loss more than is allowed, batches of 59, of which 5 may be lost, break it too often.
+        # With one loss more than is allowed, batches of 39, of which 3 may be lost, break it too often.
         rng = np.random.default_rng(8)
-        labelled, new = rng.random((4000, 100)), rng.random((4000, 59))
+        labelled, new = rng.random((4000, 100)), rng.random((4000, 39))
         allowed = allowed_losses(100, recall=0.9, confidence=0.9)
         thresholds = np.sort(labelled)[:, [allowed, allowed + 1]]
-        broken = ((new[:, :, None] < thresholds[:, None]).sum(axis=1) > 5).mean(axis=0)
+        broken = ((new[:, :, None] < thresholds[:, None]).sum(axis=1) > 3).mean(axis=0)
         assert broken[0] < 0.1 < broken[1]
 
 

@@ -41,7 +41,7 @@ def calibrate(
     """Find the threshold that keeps a promised share of the gold sentences, and write it to a file.
 
     Of new queries like the labelled ones, at least --recall of the gold sentences, one a query, score above
-    it, with a probability of --confidence, whatever the model. At .95 and .9 that takes 79 queries with an
+    it, with a probability of --confidence, whatever the model. At .95 and .9 that takes 84 queries with an
     answer. prune --calibration and Highlighter.from_pretrained(calibration=...) take the file.
     """
     from semantic_highlight.evaluate.calibrate import calibrate as fit

@@ -2,7 +2,7 @@
 
 The promise. Draw one gold sentence for each of a batch of new queries that have an answer. At least
 ``recall`` of them score above the threshold, with a probability of at least ``confidence`` over the draw of
-the labelled and the new queries. It holds for batches of half as many queries as were labelled up to as
+the labelled and the new queries. It holds for batches of a third as many queries as were labelled up to as
 many, so that who checks it on held-out data finds it kept; and in the long run, where it says that the
 expected recall of a query is at least ``recall``. Nothing is assumed about the model or the data but that
 new queries come as the labelled ones did (exchangeable): a threshold fitted to news says nothing about
@@ -41,7 +41,11 @@ if TYPE_CHECKING:
 
     from semantic_highlight.types import Scorer, Splitter
 
-METHOD = "learn-then-test, one gold sentence a query, exact for batches of half as many queries up to as many"
+METHOD = "learn-then-test, one gold sentence a query, exact for batches of a third as many up to as many"
+
+SMALLEST_BATCH = 3
+"""The promise holds for batches from the labelled number divided by this. Who checks it takes a smaller sample
+than was labelled, and the margin for that covers larger ones by other counts of recall too, as pooled."""
 
 STEPS = 1_000_000
 """Thresholds are rounded down to so many steps from 0 to 1: engines differ by about 1e-7 between machines."""
@@ -189,7 +193,7 @@ def p_value(losses: int, queries: int, share: float) -> float:
 
     ways = log_choose(queries, lost)
     worst = float(np.exp(ways + lost * math.log(share) + (queries - lost) * math.log1p(-share)).sum())
-    for batch in range(math.ceil(queries / 2), queries + 1):
+    for batch in range(math.ceil(queries / SMALLEST_BATCH), queries + 1):
         may_lose = _floor(batch * share)
         if batch < queries and _floor((batch + 1) * share) == may_lose:
             continue  # one more query that must be kept makes the promise harder
