@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 METHOD = "learn-then-test, one gold sentence a query, exact for batches of a third as many up to as many"
 
 SMALLEST_BATCH = 3
-"""The promise holds for batches from the labelled number divided by this. Who checks it takes a smaller sample
-than was labelled, and the margin for that covers larger ones by other counts of recall too, as pooled."""
+"""The promise holds for batches from the labelled number divided by this. Who checks it takes a smaller
+sample than was labelled; and that margin covers larger ones by other counts of recall too, as pooled."""
 
 STEPS = 1_000_000
 """Thresholds are rounded down to so many steps from 0 to 1: engines differ by about 1e-7 between machines."""
