@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 WORDS = """
     the a of battery lasts ten hours full charge how long does door sticks winter red is it cellar in word
     odd text two
@@ -51,13 +53,17 @@ def write_model(folder: Path, *, int8: bool = False, seed: int = 0):
     """Write a model folder that runs on ONNX Runtime and return the network that it was exported from."""
     import onnx
     import torch
-    from transformers import AutoModel
+    import transformers
 
     from semantic_highlight.models.checkpoint import ModelConfig, write_config
     from semantic_highlight.models.packed.network import PruningModel
     from semantic_highlight.train.export import quantise, to_onnx
 
-    encoder = AutoModel.from_pretrained(write_base(folder / "base", seed=seed), add_pooling_layer=False)
+    if transformers.__version__ < "5":
+        pytest.skip("a model of this package is exported with transformers 5")
+    encoder = transformers.AutoModel.from_pretrained(
+        write_base(folder / "base", seed=seed), add_pooling_layer=False
+    )
     model = PruningModel(encoder).eval()
     for parameter in model.parameters():  # fresh biases are all zero, and no trained model is like that
         torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 0), std=0.2)
