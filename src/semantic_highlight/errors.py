@@ -5,6 +5,7 @@ SemanticHighlightError
 ├── ScoringError                      a scorer failed, or broke its contract
 │   └── CancelledError                the caller asked it to stop
 ├── CheckpointError                   a model folder that cannot be loaded as it is
+├── EndpointError                     a language model that cannot be reached, or replies out of order
 └── MissingExtraError (also ImportError)  an optional library that is not installed
 
 Every message says what came, what is allowed and what to do next::
@@ -34,6 +35,10 @@ class CancelledError(ScoringError):
 
 class CheckpointError(SemanticHighlightError):
     """A model folder that cannot be loaded as it is: missing, broken or of an unknown family."""
+
+
+class EndpointError(SemanticHighlightError):
+    """A language model that cannot be reached, or that replies with what was not asked for."""
 
 
 class MissingExtraError(SemanticHighlightError, ImportError):

@@ -18,6 +18,7 @@ from semantic_highlight.cli.calibrate import calibrate
 from semantic_highlight.cli.convert import convert
 from semantic_highlight.cli.demo import demo
 from semantic_highlight.cli.evaluate import evaluate
+from semantic_highlight.cli.judge import judge
 from semantic_highlight.cli.models import models
 from semantic_highlight.cli.prune import prune
 from semantic_highlight.cli.records import records
@@ -42,6 +43,7 @@ app.command()(models)
 app.command()(convert)
 app.command()(calibrate)
 app.command()(records)
+app.command()(judge)
 app.command()(bench)
 
 
