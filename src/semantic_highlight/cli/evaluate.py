@@ -30,7 +30,7 @@ Models = Annotated[
     typer.Option(
         "--model",
         help=f"What scores: {BUNDLED}, lexical (BM25), lead (first sentences), random, none (no pruning), "
-        "embedding:NAME, or a model's folder. Repeat it: the first is tested against the others.",
+        "embedding:NAME, or a model's folder or hub name. Repeat it to test the first against the others.",
     ),
 ]
 More = Annotated[
