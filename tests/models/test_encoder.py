@@ -89,6 +89,11 @@ class TestTorchEncoder:
         assert [found.ranking for found in encoded] == [None, None]
         assert [len(found.log_odds) for found in encoded] == [5, 8]
 
+    def test_batches_grow_with_the_threads_of_a_cpu(self, network, monkeypatch):
+        for threads, tokens in ((1, 512), (2, 1024), (16, 2048)):
+            monkeypatch.setattr(torch, "get_num_threads", lambda n=threads: n)
+            assert TorchEncoder(network, pad=PAD).batch_tokens == tokens
+
     def test_no_windows(self, network):
         assert TorchEncoder(network, pad=PAD).encode([]) == []
 
