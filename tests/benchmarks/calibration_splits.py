@@ -22,7 +22,7 @@ from semantic_highlight.records import read_records
 from semantic_highlight.tokens import as_counter
 
 RECALL, CONFIDENCE, SPLITS = 0.95, 0.9, 200
-SETS = ("squad_heldout.dev", "xquad_zh.test", "multispanqa.dev", "clapnq.dev")
+SETS = ("squad_heldout.dev", "xquad_zh.test", "multispanqa.dev", "clapnq.dev", "medquad.test")
 BEGIN, END = "<!-- calibration: begin -->\n", "<!-- calibration: end -->\n"
 HEAD = (
     *("set", "model", "queries", "gold a query", "may be lost", "threshold", "mean recall"),
