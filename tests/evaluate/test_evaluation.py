@@ -67,6 +67,13 @@ def test_every_figure_by_hand(monkeypatch):
     assert found.policy == "Threshold(value=0.5)"
 
 
+def test_95_percent_of_20_documents_are_19(monkeypatch):
+    ticks = iter(np.ravel([(100 * n, 100 * n + n) for n in range(1, 21)]).tolist())
+    monkeypatch.setattr(scored, "perf_counter", lambda: next(ticks))
+    found = row(measured([record(str(n), "Twelve.") for n in range(20)]))
+    assert (found.latency_median.value, found.latency_p95.value) == (10, 19)
+
+
 def test_a_record_is_scored_once_whatever_is_measured():
     scorer = FixedScorer()
     evaluation = measured(scorers={"fixed": scorer}, selectors=[Threshold(0.1), Threshold(0.65), TopK(1)])

@@ -20,7 +20,10 @@ from semantic_highlight.evaluate.worst import worst_examples
 
 pytest.importorskip("matplotlib")
 NASTY = record(
-    "4", "<script>alert(1)</script> <b>bold</b>. Ignored.", ["Ignored."], query="<i>why</i> & | how?"
+    "4",
+    "<script>alert(1)</script> <b>bold</b>. Ignored.",
+    ["<script>alert(1)</script> <b>bold</b>."],
+    query="<i>why</i> & | how?",
 )
 
 
