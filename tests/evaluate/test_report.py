@@ -166,4 +166,5 @@ def test_what_was_not_measured_is_a_dash():
     assert shown("f1", Estimate(nothing, nothing, nothing)) == "–"
     assert shown("f1", Estimate(0.5, nothing, nothing)) == "0.500"
     assert shown("latency_median", Estimate(0.01234, 0.01, 0.02)) == "12.3 [10, 20]"
+    assert shown("latency_p95", Estimate(1.234, 0.1, 2.0)) == "1,234 [100, 2,000]"
     assert shown("tokens_per_second", Estimate(12345.6, 1e4, 2e4), interval=False) == "12,346"

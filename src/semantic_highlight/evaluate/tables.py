@@ -90,7 +90,8 @@ def shown(figure: str, estimate: Estimate, *, interval: bool = True) -> str:
 
 def _number(figure: str, value: float) -> str:
     if figure.startswith("latency"):
-        return f"{1000 * value:.3g}"
+        ms = 1000 * value
+        return f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
     if figure == "tokens_per_second":
         return f"{value:,.0f}"
     return f"{value:.3f}"
