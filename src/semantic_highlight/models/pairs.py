@@ -12,7 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.lexical import lexical_features
+from semantic_highlight.models.packed.word_matches import lexical_features
 from semantic_highlight.types import Span
 from semantic_highlight.windows import TokenRange, pack
 

@@ -12,7 +12,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.lexical import LEXICAL_FEATURES
+from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 from semantic_highlight.models.packed.network import PruningModel
 from semantic_highlight.models.packed.weights import QUANTISED, SCALE, TABLE
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from semantic_highlight.lexical import LEXICAL_FEATURES
+from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
