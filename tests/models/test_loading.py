@@ -313,13 +313,6 @@ def test_an_unknown_device_or_dtype_says_what_there_is(folder, options):
         load_scorer(folder, **options)
 
 
-@pytest.mark.parametrize("options", [{"device": "cuda"}, {"dtype": "float16"}])
-def test_a_model_of_this_package_runs_on_the_cpu_alone(tiny_model, options):
-    assert load_scorer(tiny_model[0], device="cpu", dtype="auto").name == "tiny"
-    with pytest.raises(InputError, match="ONNX Runtime"):
-        load_scorer(tiny_model[0], **options)
-
-
 def test_a_missing_library_is_named_with_its_extra(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(MissingExtraError, match=r"semantic-highlight\[torch\]"):

@@ -89,7 +89,6 @@ def place(network: PairNetwork, *, device: torch.device, dtype: torch.dtype) -> 
 
 
 def _read(folder: Path, names: Mapping[str, str]) -> Iterator[tuple[str, torch.Tensor]]:
-
     for path in _weight_files(folder):
         with _opened(path, "pt") as file:
             for name in file.keys():  # noqa: SIM118 - no mapping
