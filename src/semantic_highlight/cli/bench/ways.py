@@ -167,8 +167,9 @@ def _padded(windows: Sequence[PairWindow], bench: Bench) -> list[torch.Tensor]:
     stacked = np.zeros((3, len(windows), max(len(window.ids) for window in windows)), dtype=np.int64)
     stacked[0] = bench.traits.layout.pad
     for row, window in enumerate(windows):
-        for place, values in enumerate((window.ids, 1, window.types)):
-            stacked[place, row, : len(window.ids)] = values
+        length = len(window.ids)
+        stacked[0, row, :length], stacked[1, row, :length] = window.ids, 1
+        stacked[2, row, :length] = window.types
     return list(torch.from_numpy(stacked).to(bench.device))
 
 
@@ -197,7 +198,8 @@ def published(bench: Bench) -> Run:
 
 
 def _reader(bench: Bench) -> Callable[[list[str]], Scores]:
-    tokenizer: Any = transformers.PreTrainedTokenizerFast(
+    fast: Any = transformers.PreTrainedTokenizerFast
+    tokenizer = fast(
         tokenizer_object=Tokenizer.from_str(bench.tokenizer.to_str()),
         pad_token="[PAD]",  # noqa: S106 - no password
         cls_token="[CLS]",  # noqa: S106
