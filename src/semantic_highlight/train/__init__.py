@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from semantic_highlight.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from semantic_highlight.train.average import average_models
     from semantic_highlight.train.config import TrainConfig, load_config
     from semantic_highlight.train.recipe import run_recipe
     from semantic_highlight.train.run import run_training
 
-__all__ = ["TrainConfig", "load_config", "run_recipe", "run_training"]
+__all__ = ["TrainConfig", "average_models", "load_config", "run_recipe", "run_training"]
 
 _HOMES = {
     "TrainConfig": "config",
+    "average_models": "average",
     "load_config": "config",
     "run_recipe": "recipe",
     "run_training": "run",
