@@ -12,9 +12,9 @@ import torch
 from onnx import helper, numpy_helper
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 from semantic_highlight.models.packed.network import PruningModel
 from semantic_highlight.models.packed.weights import QUANTISED, SCALE, TABLE
+from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 
 logger = logging.getLogger(__name__)
 
