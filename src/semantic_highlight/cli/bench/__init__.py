@@ -69,7 +69,8 @@ def _measured(way: str, options: dict[str, Any]) -> dict[str, Any]:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise SemanticHighlightError(f"the way {way!r} could not be measured: {reason}")
-    found: dict[str, Any] = json.loads(done.stdout)
+    # Some versions of tokenizers print a note of their own before.
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
