@@ -84,8 +84,17 @@ def best_f1(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float]:
 
 def f1_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
     """Return the F1 of keeping every sentence that scores above ``threshold`` (strictly)."""
+    return _f_at(labels, scores, threshold, beta=1.0)
+
+
+def f2_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
+    """Return the F2, in which recall weighs twice as much, of keeping what scores above ``threshold``."""
+    return _f_at(labels, scores, threshold, beta=2.0)
+
+
+def _f_at(labels: ArrayLike, scores: ArrayLike, threshold: float, *, beta: float) -> float:
     y, kept = np.asarray(labels) > 0, np.asarray(scores) > threshold
-    return _or_zero(float(f_beta((y & kept).sum(), kept.sum(), y.sum(), beta=1.0)))
+    return _or_zero(float(f_beta((y & kept).sum(), kept.sum(), y.sum(), beta=beta)))
 
 
 def recall_at_removed(labels: ArrayLike, scores: ArrayLike, tokens: ArrayLike, share: float) -> float:
