@@ -62,6 +62,7 @@ def test_operations_by_hand():
     assert SHAPES["tiny"].flops([10]) == 2 * 2 * 10 * (12 * 32**2 + 2 * 10 * 32)
 
 
+@pytest.mark.timeout(400)  # every way in a process of its own
 @pytest.mark.slow
 def test_the_command_reports_times_and_ratios(capsys):
     arguments = ["bench", "--shape", "tiny", "--documents", "3", "--rounds", "1"]

@@ -72,7 +72,7 @@ def test_the_threshold_has_the_best_mean_f1():
 
 
 def test_a_missed_answer_weighs_more_than_a_sentence_too_many():
-    # Above 0.60 one of two answers and nothing else: F1 2/3, F2 5/9. Above 0.20 both and three others: F1 4/7,
+    # Above 0.60 one of two answers and nothing else: F1 2/3, F2 5/9. Above 0.20 both and three more: F1 4/7,
     # F2 10/13. Below that both and five others: F2 10/15.
     labels, scores = [1, 0, 0, 0, 1, 0, 0], [0.9, 0.6, 0.6, 0.5, 0.4, 0.2, 0.2]
     assert choose_threshold([(labels, scores)]) == 0.2
