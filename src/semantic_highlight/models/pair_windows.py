@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semantic_highlight.models.family import Traits
-from semantic_highlight.models.pairs import span_ranges
+from semantic_highlight.models.pairs import as_utf8, span_ranges
 from semantic_highlight.types import Span
 from semantic_highlight.windows import TokenRange, pack
 
@@ -28,7 +27,6 @@ OVERLAP = 128
 """Most tokens that a window repeats of the one before it, the stride on OpenSearch's model card; at most a
 quarter of what the query leaves."""
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -85,12 +83,12 @@ class WindowBuilder:
     def query_ids(self, query: str) -> NDArray[np.int64]:
         """Return the ids of a query, cut to its first tokens where it would fill a third of a window."""
         asked = (normalised(query) or query) if self._traits.normalise_query else query
-        ids = self._tokenizer.encode(_utf8(asked), add_special_tokens=False).ids
+        ids = self._tokenizer.encode(as_utf8(asked), add_special_tokens=False).ids
         return np.array(ids[: self._room // QUERY_SHARE], dtype=np.int64)
 
     def documents(self, texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> list[TokenisedDocument]:
         """Tokenise texts, all in one call of the tokenizer."""
-        clean = [_utf8(text) for text in texts]
+        clean = [as_utf8(text) for text in texts]
         tokenised = self._apart(clean, spans) if self._traits.sentences_apart else self._whole(clean, spans)
         return [
             TokenisedDocument(ids, ranges, _title(some, ranges))
@@ -163,11 +161,6 @@ def normalised(query: str) -> str:
     with its articles.
     """
     return " ".join(query.lower().translate(_PUNCTUATION).split())
-
-
-def _utf8(text: str) -> str:
-    # The tokenizer takes UTF-8; one character for one keeps the offsets.
-    return _SURROGATES.sub("\ufffd", text)
 
 
 def _word_offsets(text: str, offsets: list[tuple[int, int]]) -> NDArray[np.int64]:

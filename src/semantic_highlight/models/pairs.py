@@ -117,8 +117,7 @@ class PairTokenizer:
 
     def tokenise(self, text: str) -> TokenisedText:
         """Return the ids and offsets of a text, without special tokens."""
-        # The tokenizer takes UTF-8; one character for one keeps the offsets.
-        encoded = self._tokenizer.encode(_SURROGATES.sub("\ufffd", text), add_special_tokens=False)
+        encoded = self._tokenizer.encode(as_utf8(text), add_special_tokens=False)
         offsets = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
         return TokenisedText(np.array(encoded.ids, dtype=np.int64), offsets)
 
@@ -194,6 +193,11 @@ class PairTokenizer:
         read = query[: asked.offsets[len(ids) - 1, 1]] if len(ids) else ""
         lexical = lexical_features(read, text, spans)
         return tokens, self.windows(ids, tokens, spans, lexical=lexical)
+
+
+def as_utf8(text: str) -> str:
+    """Return a text that a tokenizer takes: one character for each lone surrogate, so offsets stay."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def span_ranges(offsets: NDArray[np.int64], spans: Sequence[Span]) -> list[TokenRange]:
