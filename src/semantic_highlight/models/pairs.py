@@ -50,8 +50,8 @@ class Window:
         types: ``[length]`` int64, see ``QUERY_TYPE``.
         positions: ``[length]`` int64, counted from the start of the block.
         blocks: ``[length]`` int64, 0 for the query, 1, 2, ... for the blocks in reading order.
-        lexical: ``[length, features]`` float32, what word matching says of the sentence of each context
-            token, see ``lexical_features``; zero elsewhere.
+        lexical: ``[length, features]`` float32, what word matching says of the sentence of each block, see
+            ``lexical_features``; zero on the query.
         places: ``[tokens]`` int64, where each context token stands in ``ids``.
         tokens: Range of the document's tokens that it holds.
     """
@@ -148,8 +148,8 @@ class PairTokenizer:
         types = np.where(blocks == 0, QUERY_TYPE, np.where(shared, SHARED_TYPE, CONTEXT_TYPE))
         places = np.flatnonzero(inner & (blocks > 0))
         first, last = ranges[0][0], ranges[-1][1]
-        matches = np.zeros((len(ids), lexical.shape[1]), dtype=np.float32)
-        matches[places] = lexical[first:last]
+        of_blocks = [np.zeros(lexical.shape[1], np.float32), *(lexical[start] for start, _ in ranges)]
+        matches = np.repeat(np.stack(of_blocks), sizes, axis=0)
         return Window(
             ids=ids.astype(np.int64),
             types=types.astype(np.int64),

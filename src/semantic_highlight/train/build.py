@@ -20,6 +20,7 @@ from semantic_highlight.models.checkpoint import (
     ModelConfig,
     write_config,
 )
+from semantic_highlight.models.packed.document_layer import DocumentLayer
 from semantic_highlight.models.packed.network import PruningModel, new_lexical_term
 from semantic_highlight.models.packed.weights import NO_DROPOUT, load_network
 from semantic_highlight.models.weights import WEIGHTS_NAME
@@ -59,12 +60,18 @@ def build_model(config: TrainConfig) -> PruningModel:
         model = load_network(folder)
         if config.lexical and model.pruning_head.lexical is None:
             model.pruning_head.lexical = new_lexical_term(model.encoder.config.hidden_size)
+        if config.document and model.document is None:
+            model.document = DocumentLayer()
         if config.ranking and model.ranking_head is None:
             model.ranking_head = torch.nn.Linear(model.encoder.config.hidden_size, 1)
     else:
         encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **NO_DROPOUT)
         model = PruningModel(
-            encoder, interaction=config.interaction, lexical=config.lexical, ranking=config.ranking
+            encoder,
+            interaction=config.interaction,
+            lexical=config.lexical,
+            document=config.document,
+            ranking=config.ranking,
         )
     if not config.ranking:
         model.ranking_head = None

@@ -14,7 +14,8 @@ class Source(Section):
     """One file of records and how much of the mixture it is."""
 
     path: str
-    """A ``.jsonl`` or ``.jsonl.gz`` file, relative to ``data_dir``."""
+    """A ``.jsonl`` or ``.jsonl.gz`` file of records, relative to ``data_dir`` or ``package:name/path``, or of
+    labels of texts that lie in ``data_dir``, see :mod:`semantic_highlight.train.passages`."""
     weight: float = Field(gt=0)
     """Share of the examples drawn, relative to the other sources; a source gives at least one a pool."""
     cap: int | None = Field(default=None, gt=0)
@@ -46,6 +47,8 @@ class Optimisation(Section):
     """Learning rate of the embeddings, relative to ``learning_rate``."""
     head_rate: float = Field(default=5.0, gt=0)
     """Learning rate of the heads, relative to ``learning_rate``."""
+    document_rate: float = Field(default=5.0, gt=0)
+    """Learning rate of the document layer, relative to ``learning_rate``."""
     weight_decay: float = Field(default=0.01, ge=0)
     warmup: Share = 0.05
     """Share of the run spent warming up; a cosine to ``final_rate`` follows."""
@@ -93,6 +96,8 @@ class TrainConfig(RunConfig):
     """Add the cosine term of the pruning head; a finished base keeps what it has."""
     lexical: bool = True
     """Add the term of word matching to the pruning head, also to a finished base that has none."""
+    document: bool = True
+    """Add the layer through which sentences see each other, also to a finished base that has none."""
     ranking: bool = False
     """Train a ranking head too, on the ``teacher_score`` of the records that carry one."""
     ranking_weight: float = Field(default=0.05, gt=0)

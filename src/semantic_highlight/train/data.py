@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from semantic_highlight.errors import InputError
-from semantic_highlight.records import Record, labelled_spans, read_records
+from semantic_highlight.records import Record, labelled_spans
 from semantic_highlight.train.config import Evaluation, Source, TrainConfig
+from semantic_highlight.train.passages import read_source
+from semantic_highlight.train.paths import located
 from semantic_highlight.types import Span
 
 logger = logging.getLogger(__name__)
@@ -71,7 +73,8 @@ class SourceStream:
     def __init__(
         self, source: Source, index: int, config: TrainConfig, splitter: Callable[[str], list[Span]]
     ) -> None:
-        records = list(read_records(Path(config.data_dir) / source.path))
+        data_dir = Path(config.data_dir)
+        records = list(read_source(located(source.path, data_dir), data_dir))
         records = [r for r in records if not held_out(r, source.hold_out)]
         if source.cap is not None and source.cap < len(records):
             chosen = np.random.default_rng([config.seed, index]).permutation(len(records))[: source.cap]
@@ -184,7 +187,7 @@ def evaluation_rows(
     Raises:
         InputError: If there is none.
     """
-    records = list(read_records(data_dir / evaluation.path))
+    records = list(read_source(located(evaluation.path, data_dir), data_dir))
     if evaluation.hold_out:
         records = [r for r in records if held_out(r, evaluation.hold_out)]
     if not records:

@@ -159,7 +159,7 @@ def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -
     proto = onnx.ModelProto.FromString(proto.SerializeToString())
     _quantise_table(proto)
     linear = {i.name for i in proto.graph.initializer if i.name.endswith(".weight") and len(i.dims) == 2}
-    stays = ("embeddings", "pruning_head", *keep)
+    stays = ("embeddings", "pruning_head", "document", *keep)
     excluded = [
         node.name
         for node in proto.graph.node

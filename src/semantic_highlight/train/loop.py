@@ -20,6 +20,7 @@ from semantic_highlight.train.data import Mixture, evaluation_rows
 from semantic_highlight.train.distill import teacher_scores
 from semantic_highlight.train.loss import hard_targets, pruning_loss, ranking_loss, soft_targets
 from semantic_highlight.train.measure import measure
+from semantic_highlight.train.paths import located
 from semantic_highlight.train.runner import Runner
 from semantic_highlight.train.state import copy_files, digest, find_folder, write_folder
 from semantic_highlight.types import Scorer, Span
@@ -53,7 +54,8 @@ class Trainer(Runner[TrainConfig, PruningModel, Batch]):
         self.evaluation = [
             (e, evaluation_rows(e, Path(config.data_dir), splitter)) for e in config.evaluation
         ]
-        files = {source.path: digest(Path(config.data_dir) / source.path) for source in config.sources}
+        data_dir = Path(config.data_dir)
+        files = {s.path: digest(located(s.path, data_dir)) for s in config.sources}
         files[TOKENIZER_NAME] = digest(self._base / TOKENIZER_NAME)
         files |= {f"teacher {number}": teacher.name for number, teacher in enumerate(self.teachers)}
         super().__init__(config, build_model(config), files=files)

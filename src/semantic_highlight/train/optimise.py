@@ -15,8 +15,7 @@ def build_optimizer(model: torch.nn.Module, options: Optimisation) -> torch.opti
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = options.head_rate if "head." in name else 1.0
-        rate = options.embedding_rate if "embeddings" in name else rate
+        rate = _relative_rate(name, options)
         decay = options.weight_decay if parameter.ndim > 1 and "embeddings" not in name else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     parameters = [
@@ -29,6 +28,14 @@ def build_optimizer(model: torch.nn.Module, options: Optimisation) -> torch.opti
         for (rate, decay), group in groups.items()
     ]
     return torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def _relative_rate(name: str, options: Optimisation) -> float:
+    if name.startswith("document."):
+        return options.document_rate
+    if "embeddings" in name:
+        return options.embedding_rate
+    return options.head_rate if "head." in name else 1.0
 
 
 def rate_at(share: float, options: Optimisation) -> float:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import Field
 
-from semantic_highlight.errors import InputError, MissingExtraError
 from semantic_highlight.models.checkpoint import CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME
 from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.train.adapt import run_adaptation
@@ -18,6 +16,7 @@ from semantic_highlight.train.base import build_base
 from semantic_highlight.train.calibrate import CalibrateConfig, calibrate
 from semantic_highlight.train.config import AdaptConfig, TrainConfig
 from semantic_highlight.train.export import quantise, to_onnx
+from semantic_highlight.train.paths import located
 from semantic_highlight.train.run import run_training
 from semantic_highlight.train.state import find_folder, write_folder
 from semantic_highlight.train.toml import Section, read_toml
@@ -108,9 +107,9 @@ def make_base(config: BaseConfig) -> Path:
 
     def fill(new: Path) -> None:
         build_base(
-            _located(config.source),
+            located(config.source),
             Path(config.cedict),
-            _located(config.frequencies),
+            located(config.frequencies),
             new,
             words=config.words,
             characters=config.characters,
@@ -118,19 +117,6 @@ def make_base(config: BaseConfig) -> Path:
 
     write_folder(Path(config.out), fill)
     return Path(config.out)
-
-
-def _located(path: str) -> Path:
-    """Resolve ``package:name/path`` to a file of an installed package, without importing it."""
-    if not path.startswith("package:"):
-        return Path(path)
-    name, _, inside = path.removeprefix("package:").partition("/")
-    if not name.isidentifier():
-        raise InputError(f"{path!r} names no package: write 'package:name/path/inside'")
-    spec = find_spec(name)
-    if spec is None or spec.origin is None:
-        raise MissingExtraError(name, "train")
-    return Path(spec.origin).parent / inside
 
 
 def export_model(config: ExportConfig) -> Path:

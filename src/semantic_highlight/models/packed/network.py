@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from semantic_highlight.models.packed.document_layer import DocumentLayer
 from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class PruningModel(nn.Module):
         encoder: A BERT-like encoder without a pooler.
         interaction: See :class:`PruningHead`.
         lexical: See :class:`PruningHead`.
+        document: Whether to add a :class:`DocumentLayer`.
         ranking: Whether to add a ranking head (Provence trains both; off by default).
     """
 
@@ -86,12 +88,14 @@ class PruningModel(nn.Module):
         *,
         interaction: bool = True,
         lexical: bool = True,
+        document: bool = True,
         ranking: bool = False,
     ) -> None:
         super().__init__()
         hidden = encoder.config.hidden_size
         self.encoder = encoder
         self.pruning_head = PruningHead(hidden, interaction=interaction, lexical=lexical)
+        self.document = DocumentLayer() if document else None
         self.ranking_head = nn.Linear(hidden, 1) if ranking else None
 
     def forward(
@@ -115,6 +119,8 @@ class PruningModel(nn.Module):
             attention_mask=attention_bias(block_ids).to(kind).unsqueeze(1),
         ).last_hidden_state.float()
         logits = self.pruning_head(states, block_ids == 0, lexical)
+        if self.document is not None:
+            logits = logits + self.document.of_tokens(logits, lexical, position_ids, block_ids)
         relevance = None if self.ranking_head is None else self.ranking_head(states[:, 0]).squeeze(-1)
         return logits, relevance
 

@@ -43,6 +43,7 @@ def load_network(folder: Path) -> PruningModel:
             encoder,
             interaction="pruning_head.scale" in weights,
             lexical="pruning_head.lexical.weight" in weights,
+            document="document.out.weight" in weights,
             ranking="ranking_head.weight" in weights,
         )
         model.load_state_dict(weights)
