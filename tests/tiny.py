@@ -55,7 +55,7 @@ def write_model(folder: Path, *, int8: bool = False, seed: int = 0):
     import torch
     import transformers
 
-    from semantic_highlight.models.checkpoint import ModelConfig, write_config
+    from semantic_highlight.models.packed.checkpoint import ModelConfig, write_config
     from semantic_highlight.models.packed.network import PruningModel
     from semantic_highlight.train.export import quantise, to_onnx
 

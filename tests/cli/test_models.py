@@ -4,9 +4,9 @@ import sys
 import pytest
 
 from semantic_highlight.cli import main
-from semantic_highlight.models.checkpoint import read_config
 from semantic_highlight.models.families import FAMILIES
 from semantic_highlight.models.known import KNOWN_CHECKPOINTS
+from semantic_highlight.models.packed.checkpoint import read_config
 
 
 @pytest.fixture

@@ -95,23 +95,11 @@ def test_an_exported_checkpoint_runs_without_torch(exported):
 
 
 @pytest.mark.slow
-def test_a_graph_that_computes_something_else_is_refused(exported):
-    from semantic_highlight.models import pair_export
-    from semantic_highlight.models.loading import load_checkpoint
-
-    loaded = load_checkpoint(exported, device="cpu")
-    with torch.no_grad():
-        loaded.network.token_head.bias.add_(torch.tensor([0.0, 0.1]))
-    with pytest.raises(CheckpointError, match=r"differs from the network by 0\.1"):
-        pair_export._verify(exported / "model.onnx", loaded)
-
-
-@pytest.mark.slow
 def test_a_graph_that_is_refused_is_not_left_behind(exported, tmp_path, monkeypatch):
-    from semantic_highlight.models import pair_export
+    from semantic_highlight.models import onnx_export, pair_export
     from semantic_highlight.models.loading import load_checkpoint
 
-    monkeypatch.setattr(pair_export, "EXPORT_TOLERANCE", -1.0)
+    monkeypatch.setattr(onnx_export, "EXPORT_TOLERANCE", -1.0)
     with pytest.raises(CheckpointError, match="differs"):
         pair_export.export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from semantic_highlight.errors import InputError
-from semantic_highlight.models.checkpoint import read_config
+from semantic_highlight.models.packed.checkpoint import read_config
+from semantic_highlight.models.packed.scorer import TokenScorer
 from semantic_highlight.models.packed.weights import load_network
-from semantic_highlight.models.token_scorer import TokenScorer
 from semantic_highlight.train import run_training
 from semantic_highlight.train.calibrate import (
     CalibrateConfig,

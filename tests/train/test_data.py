@@ -7,7 +7,7 @@ import pytest
 
 import tiny
 from semantic_highlight.errors import InputError
-from semantic_highlight.models.pairs import PairTokenizer
+from semantic_highlight.models.packed.pairs import PairTokenizer
 from semantic_highlight.records import parse_record
 from semantic_highlight.splitting import split
 from semantic_highlight.train.batches import batch_by_length, collate, featurise, pool_batches

@@ -12,7 +12,7 @@ from semantic_highlight.models.packed.network import (
     TO_QUERY,
     attention_bias,
 )
-from semantic_highlight.models.pairs import PairTokenizer
+from semantic_highlight.models.packed.pairs import PairTokenizer
 from semantic_highlight.splitting import split
 from semantic_highlight.train.batches import collate, featurise
 from semantic_highlight.train.build import build_model, load_network, write_model
@@ -96,7 +96,7 @@ def test_the_learning_rate_warms_up_and_falls_by_a_cosine():
 def test_weights_of_another_network_are_refused(tiny_model, tmp_path):
     from safetensors.torch import load_file, save_file
 
-    from semantic_highlight.models.checkpoint import read_config
+    from semantic_highlight.models.packed.checkpoint import read_config
 
     folder, network = tiny_model
     write_model(tmp_path / "model", network, read_config(folder), tokenizer=folder)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 import semantic_highlight
 from semantic_highlight.errors import CheckpointError, InputError, ScoringError
 from semantic_highlight.models import load_scorer
-from semantic_highlight.models.checkpoint import read_config
+from semantic_highlight.models.packed.checkpoint import read_config
 from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.splitting import split
 from semantic_highlight.testing import KeywordScorer

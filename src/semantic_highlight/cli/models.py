@@ -17,9 +17,9 @@ def models() -> None:
     A threshold is the score above which a sentence is kept by default. Weights under a licence with nc, for
     non-commercial use, load only with accept_license.
     """
-    from semantic_highlight.models.checkpoint import MODEL_TYPE
     from semantic_highlight.models.families import families
     from semantic_highlight.models.known import KNOWN_CHECKPOINTS
+    from semantic_highlight.models.packed.checkpoint import MODEL_TYPE
 
     rows = [COLUMNS, _bundled()]
     for known in KNOWN_CHECKPOINTS:
@@ -33,7 +33,8 @@ def models() -> None:
 
 def _bundled() -> tuple[str, ...]:
     from semantic_highlight.models import BUNDLED_FOLDER
-    from semantic_highlight.models.checkpoint import MODEL_TYPE, ONNX_NAME, read_config
+    from semantic_highlight.models.files import ONNX_NAME
+    from semantic_highlight.models.packed.checkpoint import MODEL_TYPE, read_config
 
     config = read_config(BUNDLED_FOLDER)
     size = f"{(BUNDLED_FOLDER / ONNX_NAME).stat().st_size / 1e6:.0f} MB"

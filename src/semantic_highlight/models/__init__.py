@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from semantic_highlight.errors import MissingExtraError
-from semantic_highlight.models.checkpoint import CONFIG_NAME, MODEL_TYPE, ONNX_NAME
-from semantic_highlight.models.onnx import OnnxEngine
+from semantic_highlight.models.files import CONFIG_NAME, ONNX_NAME
+from semantic_highlight.models.packed.checkpoint import MODEL_TYPE
+from semantic_highlight.models.packed.onnx_engine import OnnxEngine
+from semantic_highlight.models.packed.scorer import Engine, TokenScorer
 from semantic_highlight.models.resolve import resolve
 from semantic_highlight.models.source import read_json
-from semantic_highlight.models.token_scorer import Engine, TokenScorer
 from semantic_highlight.types import BUNDLED, Scorer
 
 if TYPE_CHECKING:

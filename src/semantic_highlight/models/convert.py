@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.checkpoint import ONNX_NAME
 from semantic_highlight.models.converted import write_checkpoint
+from semantic_highlight.models.files import ONNX_NAME
 from semantic_highlight.models.loading import load_checkpoint
 from semantic_highlight.models.resolve import resolve
 from semantic_highlight.models.source import read_source

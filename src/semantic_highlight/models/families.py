@@ -6,11 +6,11 @@ from collections import Counter
 from importlib.metadata import entry_points
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.checkpoint import MODEL_TYPE
 from semantic_highlight.models.converted import Converted
 from semantic_highlight.models.family import Family, Source
 from semantic_highlight.models.open_provence import OpenProvence
 from semantic_highlight.models.opensearch import OpenSearch
+from semantic_highlight.models.packed.checkpoint import MODEL_TYPE
 from semantic_highlight.models.provence import Provence
 from semantic_highlight.models.xprovence import XProvence
 from semantic_highlight.models.zilliz import Zilliz

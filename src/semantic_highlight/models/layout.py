@@ -9,8 +9,8 @@ from typing import Any
 from tokenizers import Encoding, Tokenizer
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.checkpoint import TOKENIZER_NAME
 from semantic_highlight.models.family import PairLayout
+from semantic_highlight.models.files import TOKENIZER_NAME
 from semantic_highlight.models.source import read_json
 
 # Tokenizers of transformers that carry no rule of their own for joining a pair of token lists.

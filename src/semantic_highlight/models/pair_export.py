@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from semantic_highlight.errors import CheckpointError, MissingExtraError
+from semantic_highlight.models.onnx_export import export_program, verify_graph
 
 if TYPE_CHECKING:
     from semantic_highlight.models.family import LoadedCheckpoint
     from semantic_highlight.models.network import PairNetwork
 
-EXPORT_TOLERANCE = 1e-3
-"""Largest difference between the exported graph and torch, in logits; 1e-5 is usual."""
 # Protocol buffers end at 2 GB, so beyond this weights go into a file of their own.
 _MOST_INSIDE = 1_500_000_000
 
@@ -50,68 +46,20 @@ def export_onnx(loaded: LoadedCheckpoint, path: Path) -> None:
         network.body.set_attn_implementation("eager")
     model = _OneWindow(network).eval()
     most = loaded.traits.max_length
-    program = _program(model, _sample(min(37, most), loaded, seed=0), most)
+    program = export_program(model, _sample(min(37, most), loaded, seed=0), longest=most)
     size = sum(value.nbytes for value in network.state_dict().values())
     program.save(str(path), external_data=size > _MOST_INSIDE)
     try:
-        _verify(path, loaded)
+        lengths = [length for length in (9, 50, 200, 512) if length <= most]
+        verify_graph(path, model, (_sample(length, loaded, seed=length) for length in lengths))
     except BaseException:
         path.unlink()  # a folder with a graph runs on it
         raise
 
 
-def _program(model: _OneWindow, inputs: dict[str, torch.Tensor], most: int) -> torch.onnx.ONNXProgram:
-    length = torch.export.Dim("length", min=4, max=most)
-    try:
-        with warnings.catch_warnings():
-            # The exporter warns of its own deprecated parts; _verify is what tells whether it worked.
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                model,
-                tuple(inputs.values()),
-                input_names=list(inputs),
-                output_names=["logits"],
-                dynamic_shapes=tuple({1: length} for _ in inputs),
-                opset_version=20,
-                dynamo=True,
-                verbose=False,
-            )
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "onnxscript", "train") from error
-    except Exception as error:  # the exporter raises whatever its passes do
-        raise CheckpointError(f"torch cannot export this network: {_first_line(error)}") from error
-    if program is None:
-        raise CheckpointError("the exporter returned nothing; its log says why")
-    return program
-
-
 def _sample(length: int, loaded: LoadedCheckpoint, *, seed: int) -> dict[str, torch.Tensor]:
-    """Return inputs as different from each other as can be: one tensor given twice exports a wrong graph."""
+    """Return random ids of a vocabulary, and the types of a query half and a context half."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(5, loaded.tokenizer.get_vocab_size(), (1, length), generator=generator)
     types = (torch.arange(length) * 2 // length)[None] * loaded.traits.layout.context_type
     return {"input_ids": ids, "token_type_ids": types}
-
-
-def _verify(path: Path, loaded: LoadedCheckpoint) -> None:
-    """Compare the file with the network on lengths and inputs that the export did not see."""
-    import onnxruntime
-
-    network: Any = loaded.network
-    model = _OneWindow(network).eval()
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [one.name for one in session.get_inputs()]
-    for length in (9, 50, 200, 512):
-        if length > loaded.traits.max_length:
-            break
-        inputs = _sample(length, loaded, seed=length)
-        found = session.run(None, {name: inputs[name].numpy() for name in names})[0]
-        with torch.inference_mode():
-            wanted = model(**inputs).numpy()
-        gap = float(np.abs(found - wanted).max())
-        if not gap <= EXPORT_TOLERANCE:
-            raise CheckpointError(f"the ONNX graph differs from the network by {gap:.2g} at length {length}")
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

@@ -7,10 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import onnxruntime
-
-from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.onnx import available_cores
+from semantic_highlight.models.onnx_session import available_cores, open_session
 from semantic_highlight.models.pair_engine import EncodedWindow, watched
 from semantic_highlight.models.pair_windows import PairWindow
 
@@ -31,15 +28,7 @@ class OnnxPairEngine:
     """
 
     def __init__(self, path: Path, *, workers: int | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the library raises one class a fault, without a common base
-            raise CheckpointError(f"{path} cannot be run: {error}") from error
+        self._session = open_session(path)
         # An encoder without token types is exported without that input.
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._workers = workers or available_cores()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semantic_highlight.models.family import Traits
-from semantic_highlight.models.pairs import as_utf8, span_ranges
+from semantic_highlight.models.packed.pairs import as_utf8, span_ranges
 from semantic_highlight.types import Span
 from semantic_highlight.windows import TokenRange, pack
 

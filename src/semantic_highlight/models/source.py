@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.checkpoint import CONFIG_NAME
 from semantic_highlight.models.family import Source
+from semantic_highlight.models.files import CONFIG_NAME
 from semantic_highlight.models.weights import read_shapes
 
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)

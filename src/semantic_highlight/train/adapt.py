@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 
-from semantic_highlight.models.checkpoint import CONFIG_NAME, TOKENIZER_NAME
+from semantic_highlight.models.files import CONFIG_NAME, TOKENIZER_NAME
 from semantic_highlight.models.packed.weights import NO_DROPOUT
 from semantic_highlight.models.weights import WEIGHTS_NAME
 from semantic_highlight.train.batches import batch_by_length

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from semantic_highlight.errors import CheckpointError, InputError
-from semantic_highlight.models.checkpoint import read_config
+from semantic_highlight.models.packed.checkpoint import read_config
 from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.train.build import write_model
 

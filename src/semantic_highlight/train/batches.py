@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import torch
 
+from semantic_highlight.models.packed.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.models.packed.torch_engine import pad_windows
-from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.train.data import IGNORED, Example
 
 if TYPE_CHECKING:

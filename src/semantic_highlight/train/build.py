@@ -13,13 +13,8 @@ from safetensors.torch import save_file
 
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models import BUNDLED_FOLDER
-from semantic_highlight.models.checkpoint import (
-    CONFIG_NAME,
-    MODEL_TYPE,
-    TOKENIZER_NAME,
-    ModelConfig,
-    write_config,
-)
+from semantic_highlight.models.files import CONFIG_NAME, TOKENIZER_NAME
+from semantic_highlight.models.packed.checkpoint import MODEL_TYPE, ModelConfig, write_config
 from semantic_highlight.models.packed.document_layer import DocumentLayer
 from semantic_highlight.models.packed.network import PruningModel, new_lexical_term
 from semantic_highlight.models.packed.weights import NO_DROPOUT, load_network

@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from semantic_highlight.errors import InputError
 from semantic_highlight.evaluate.metrics import average_precision, f1_at, f2_at
-from semantic_highlight.models.checkpoint import read_config, write_config
+from semantic_highlight.models.packed.checkpoint import read_config, write_config
 from semantic_highlight.models.packed.network import PruningModel
+from semantic_highlight.models.packed.pairs import PairTokenizer, span_ranges
 from semantic_highlight.models.packed.weights import load_network
-from semantic_highlight.models.pairs import PairTokenizer, span_ranges
 from semantic_highlight.scoring import merge_windows
 from semantic_highlight.splitting import split
 from semantic_highlight.train.config import Evaluation

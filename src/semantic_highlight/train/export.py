@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,13 @@ import torch
 from onnx import helper, numpy_helper
 
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.models.onnx_export import export_program, verify_graph
 from semantic_highlight.models.packed.network import PruningModel
 from semantic_highlight.models.packed.weights import QUANTISED, SCALE, TABLE
 from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 
 logger = logging.getLogger(__name__)
 
-EXPORT_TOLERANCE = 1e-3
-"""Largest difference between the exported fp32 graph and torch, in logits; 1e-5 is usual."""
 MAX_LENGTH = 8192
 """Longest window that the graph takes."""
 
@@ -50,33 +48,20 @@ def to_onnx(model: PruningModel) -> onnx.ModelProto:
         CheckpointError: If the exported graph does not compute what the network does.
     """
     inputs = _sample(37, vocabulary=model.encoder.config.vocab_size, seed=0)
-    length = torch.export.Dim("length", min=4, max=MAX_LENGTH)
     # Attention as plain products: what stands for scaled_dot_product_attention carries guards against NaN.
     model.encoder.set_attn_implementation("eager")
-    with warnings.catch_warnings():
-        # The exporter warns of its own deprecated parts; _verify is what tells whether it worked.
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            _Logits(model).eval(),
-            tuple(inputs.values()),
-            input_names=list(inputs),
-            output_names=["logits"],
-            dynamic_shapes=tuple({1: length} for _ in inputs),
-            opset_version=20,
-            dynamo=True,
-            verbose=False,
-        )
-    if program is None:
-        raise CheckpointError("the exporter returned nothing; its log says why")
+    network = _Logits(model)
+    program = export_program(network, inputs, longest=MAX_LENGTH)
     proto = program.model_proto
     _strip_traces(proto)
     _name_weights(proto)
-    _verify(proto, model)
+    samples = (_sample(n, vocabulary=model.encoder.config.vocab_size, seed=n) for n in (5, 64, 200))
+    verify_graph(proto.SerializeToString(), network, samples)
     return proto
 
 
 def _sample(length: int, *, vocabulary: int, seed: int) -> dict[str, torch.Tensor]:
-    """Return inputs as different from each other as can be: one tensor given twice exports a wrong graph."""
+    """Return the inputs of a window of five blocks."""
     generator = torch.Generator().manual_seed(seed)
     blocks = torch.arange(length) * 5 // length
     starts = torch.searchsorted(blocks, blocks)
@@ -125,22 +110,6 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
     for node in graph.node:
         for place, name in enumerate(node.input):
             node.input[place] = names.get(name, name)
-
-
-def _verify(proto: onnx.ModelProto, model: PruningModel) -> None:
-    """Compare the graph with the network on lengths and inputs that the export did not see."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    for length in (5, 64, 200):
-        inputs = _sample(length, vocabulary=model.encoder.config.vocab_size, seed=length)
-        taken = {one.name: inputs[one.name].numpy() for one in session.get_inputs()}
-        found = session.run(None, taken)[0]
-        with torch.inference_mode():
-            wanted = model.eval()(**inputs)[0].numpy()
-        gap = float(np.abs(found - wanted).max())
-        if not gap <= EXPORT_TOLERANCE:
-            raise CheckpointError(f"the ONNX graph differs from the network by {gap:.2g} at length {length}")
 
 
 def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -> None:

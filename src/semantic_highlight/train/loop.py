@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from semantic_highlight.errors import InputError
-from semantic_highlight.models.checkpoint import TOKENIZER_NAME, ModelConfig
+from semantic_highlight.models.files import TOKENIZER_NAME
+from semantic_highlight.models.packed.checkpoint import ModelConfig
 from semantic_highlight.models.packed.network import PruningModel
-from semantic_highlight.models.pairs import PairTokenizer
+from semantic_highlight.models.packed.pairs import PairTokenizer
 from semantic_highlight.train.batches import Batch, Features, collate, pool_batches
 from semantic_highlight.train.build import base_folder, build_model, merged, write_model
 from semantic_highlight.train.config import TrainConfig

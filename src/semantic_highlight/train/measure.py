@@ -10,7 +10,7 @@ import torch
 
 from semantic_highlight.evaluate.metrics import average_precision, best_f1
 from semantic_highlight.models.packed.network import PruningModel
-from semantic_highlight.models.pairs import PairTokenizer, Window, span_ranges
+from semantic_highlight.models.packed.pairs import PairTokenizer, Window, span_ranges
 from semantic_highlight.train.data import Row
 
 if TYPE_CHECKING:

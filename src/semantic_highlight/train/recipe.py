@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from semantic_highlight.models.checkpoint import CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME
+from semantic_highlight.models.files import CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME
 from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.train.adapt import run_adaptation
 from semantic_highlight.train.base import build_base

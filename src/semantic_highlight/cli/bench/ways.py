@@ -17,9 +17,9 @@ from torch import nn
 from semantic_highlight.cli.bench.shapes import Shape
 from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.models import BUNDLED_FOLDER
-from semantic_highlight.models.checkpoint import TOKENIZER_NAME
 from semantic_highlight.models.encoder import TorchEncoder, plan_batches
 from semantic_highlight.models.family import PairLayout, Traits
+from semantic_highlight.models.files import TOKENIZER_NAME
 from semantic_highlight.models.network import PairNetwork
 from semantic_highlight.models.pair_scorer import PairModel, PairScorer
 from semantic_highlight.models.pair_windows import PairWindow, WindowBuilder

@@ -63,7 +63,7 @@ class DocumentLayer(nn.Module):
     ) -> torch.Tensor:
         """Return what to add to the logit of each token of a window, the same for a whole block.
 
-        Inputs are ``[batch, length]``, ``lexical`` has its features too; see ``models.pairs.Window``.
+        Inputs are ``[batch, length]``, ``lexical`` has its features too; see ``models.packed.pairs.Window``.
         """
         same = (blocks.unsqueeze(2) == blocks.unsqueeze(1)).to(logits.dtype)
         means = (same @ logits.unsqueeze(-1)).squeeze(-1) / same.sum(dim=2)

@@ -45,7 +45,7 @@ class PruningHead(nn.Module):
         Args:
             states: ``[batch, length, hidden]``.
             query_mask: ``[batch, length]``, true on the query.
-            lexical: ``[batch, length, features]``, see ``models.pairs.Window``.
+            lexical: ``[batch, length, features]``, see ``models.packed.pairs.Window``.
         """
         logits: torch.Tensor = self.linear(states).squeeze(-1)
         mask = query_mask.unsqueeze(-1).to(states.dtype)
@@ -109,7 +109,7 @@ class PruningModel(nn.Module):
         """Return token logits ``[batch, length]`` and, with a ranking head, relevance logits ``[batch]``.
 
         All inputs are ``[batch, length]``, ``lexical`` has its features as a third dimension; see
-        ``models.pairs.Window``. Padding has block -1.
+        ``models.packed.pairs.Window``. Padding has block -1.
         """
         kind = next(self.encoder.parameters()).dtype
         states = self.encoder(

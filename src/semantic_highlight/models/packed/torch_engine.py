@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from semantic_highlight.models.encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, plan_batches
+from semantic_highlight.models.packed.pairs import Window
 from semantic_highlight.models.packed.weights import load_network
 from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
-from semantic_highlight.models.pairs import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from semantic_highlight.models.checkpoint import ModelConfig, read_config
-from semantic_highlight.models.pairs import PairTokenizer, Window
+from semantic_highlight.models.packed.checkpoint import ModelConfig, read_config
+from semantic_highlight.models.packed.pairs import PairTokenizer, Window
 from semantic_highlight.scoring import merge_windows, sentence_means
 from semantic_highlight.types import DocumentScores, Span
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.models.files import CONFIG_NAME
 
 MODEL_TYPE = "semantic_highlight"
-CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME = "config.json", "model.onnx", "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)

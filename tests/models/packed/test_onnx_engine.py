@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from semantic_highlight.models.onnx import OnnxEngine
-from semantic_highlight.models.pairs import PairTokenizer
+from semantic_highlight.models.packed.onnx_engine import OnnxEngine
+from semantic_highlight.models.packed.pairs import PairTokenizer
 from semantic_highlight.splitting import split
 
 TEXT = "the battery lasts ten hours. is the cellar door red? 电池可以使用十个小时。 " * 7

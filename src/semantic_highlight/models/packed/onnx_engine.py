@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import onnxruntime
-
-from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.pairs import Window
+from semantic_highlight.models.onnx_session import available_cores, open_session
+from semantic_highlight.models.packed.pairs import Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,13 +16,6 @@ if TYPE_CHECKING:
 
 # Beyond this, memory bandwidth and not cores bounds a model of this size.
 _MOST_WORKERS = 8
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class OnnxEngine:
@@ -44,17 +34,7 @@ class OnnxEngine:
     """
 
     def __init__(self, path: Path, *, workers: int | None = None) -> None:
-        if not path.is_file():
-            raise CheckpointError(f"{path} is missing: a checkpoint needs its ONNX file to run without torch")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise CheckpointError(f"{path} cannot be run: {error}") from error
+        self._session = open_session(path)
         # A head that takes no word matching is exported without that input.
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._pool = ThreadPoolExecutor(

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 import tiny
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.lexical import LexicalScorer
-from semantic_highlight.models.pairs import PairTokenizer, span_ranges
+from semantic_highlight.models.packed.pairs import PairTokenizer, span_ranges
 from semantic_highlight.splitting import split
 from semantic_highlight.types import Span
 
