@@ -16,6 +16,9 @@ class Weighed(torch.nn.Module):
         return values * self.weight - others
 
 
+LONGEST = {"values": 32, "others": 32}
+
+
 def inputs(length: int, seed: int):
     generator = torch.Generator().manual_seed(seed)
     return {name: torch.randn(1, length, generator=generator) for name in ("values", "others")}
@@ -24,7 +27,7 @@ def inputs(length: int, seed: int):
 @pytest.fixture(scope="module")
 def graph():
     pytest.importorskip("onnxscript")
-    return export_program(Weighed(), inputs(7, 0), longest=32).model_proto.SerializeToString()
+    return export_program(Weighed(), inputs(7, 0), longest=LONGEST).model_proto.SerializeToString()
 
 
 def test_a_graph_computes_what_the_network_does_at_any_length(graph):
@@ -52,4 +55,4 @@ def test_what_torch_cannot_export_is_said():
             return values if values.sum() > 0 else others
 
     with pytest.raises(CheckpointError, match="torch cannot export this network"):
-        export_program(Branches(), inputs(7, 0), longest=32)
+        export_program(Branches(), inputs(7, 0), longest=LONGEST)

@@ -59,7 +59,7 @@ def toy_files(tmp_path_factory):
 
 @pytest.fixture
 def toy_config(toy_files, tmp_path):
-    """Makes the configuration of a toy run; keyword arguments replace fields."""
+    """Makes the configuration of a toy run; keyword arguments replace fields, also of the optimisation."""
     from semantic_highlight.train.config import TrainConfig
 
     def make(**changes):
@@ -77,7 +77,9 @@ def toy_config(toy_files, tmp_path):
             "evaluate_every": 4,
             "sources": [{"path": "toy.jsonl.gz", "weight": 1, "join": 0.3, "unanswerable": 0.2}],
         }
-        return TrainConfig.model_validate(fields | changes)
+        # A network that knows nothing learns from a few steps only if they are large.
+        rates = {"learning_rate": 3e-4, "head_rate": 5.0} | changes.pop("optimisation", {})
+        return TrainConfig.model_validate(fields | changes | {"optimisation": rates})
 
     return make
 

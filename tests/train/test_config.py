@@ -72,7 +72,8 @@ def test_a_good_file_is_read(tmp_path):
             "learning_rate = 1e-4\nzzz = 1",
             (
                 "line 8, field optimisation.zzz is unknown: allowed are accumulate, clip_norm, "
-                "embedding_rate, final_rate, head_rate, learning_rate, sentence_loss, warmup, weight_decay"
+                "document_rate, embedding_rate, final_rate, head_rate, learning_rate, sentence_loss, "
+                "warmup, weight_decay"
             ),
         ),
         (

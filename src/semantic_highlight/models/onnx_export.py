@@ -16,20 +16,20 @@ EXPORT_TOLERANCE = 1e-3
 
 
 def export_program(
-    model: torch.nn.Module, inputs: Mapping[str, torch.Tensor], *, longest: int
+    model: torch.nn.Module, inputs: Mapping[str, torch.Tensor], *, longest: Mapping[str, int]
 ) -> torch.onnx.ONNXProgram:
-    """Export a network that takes one window of any length, ``[1, length]`` or more, and returns its logits.
+    """Export a network that takes one window, inputs ``[1, any number, ...]``, and returns its logits.
 
     Args:
         model: Takes the inputs by place and returns one tensor.
         inputs: An example. They must differ from each other: one tensor given twice exports a wrong graph.
-        longest: Most tokens that the graph takes.
+        longest: How many the graph takes at most of each input; of those with as many, one number counts.
 
     Raises:
         CheckpointError: If torch cannot export it.
         MissingExtraError: If the exporter is not installed.
     """
-    length = torch.export.Dim("length", min=4, max=longest)
+    sizes = {most: torch.export.Dim(f"up_to_{most}", min=3, max=most) for most in longest.values()}
     try:
         with warnings.catch_warnings():
             # The exporter warns of its own deprecated parts; verify_graph tells whether it worked.
@@ -39,7 +39,7 @@ def export_program(
                 tuple(inputs.values()),
                 input_names=list(inputs),
                 output_names=["logits"],
-                dynamic_shapes=tuple({1: length} for _ in inputs),
+                dynamic_shapes=tuple({1: sizes[longest[name]]} for name in inputs),
                 opset_version=20,
                 dynamo=True,
                 verbose=False,

@@ -46,7 +46,8 @@ def export_onnx(loaded: LoadedCheckpoint, path: Path) -> None:
         network.body.set_attn_implementation("eager")
     model = _OneWindow(network).eval()
     most = loaded.traits.max_length
-    program = export_program(model, _sample(min(37, most), loaded, seed=0), longest=most)
+    sample = _sample(min(37, most), loaded, seed=0)
+    program = export_program(model, sample, longest=dict.fromkeys(sample, most))
     size = sum(value.nbytes for value in network.state_dict().values())
     program.save(str(path), external_data=size > _MOST_INSIDE)
     try:

@@ -51,7 +51,7 @@ class Batch:
     """Padded tensors of a group of features.
 
     Attributes:
-        inputs: The model's inputs by name, ``[batch, length]`` (``lexical``: ``[batch, length, features]``).
+        inputs: The model's inputs by name, ``[batch, length]`` (``lexical``: ``[batch, blocks, features]``).
         sentence_index: ``[batch, length]``, numbers the sentences across the batch; -1 off the context.
         labels: ``[sentences]``, see ``Example``.
         relevance: ``[batch]``, what a teacher said of each, NaN where none was asked.

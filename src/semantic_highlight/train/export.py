@@ -18,8 +18,8 @@ from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 
 logger = logging.getLogger(__name__)
 
-MAX_LENGTH = 8192
-"""Longest window that the graph takes."""
+MAX_LENGTH, MAX_BLOCKS = 8192, 2048
+"""Longest window that the graph takes, in tokens and in blocks."""
 
 
 class _Logits(torch.nn.Module):
@@ -51,7 +51,8 @@ def to_onnx(model: PruningModel) -> onnx.ModelProto:
     # Attention as plain products: what stands for scaled_dot_product_attention carries guards against NaN.
     model.encoder.set_attn_implementation("eager")
     network = _Logits(model)
-    program = export_program(network, inputs, longest=MAX_LENGTH)
+    longest = dict.fromkeys(inputs, MAX_LENGTH) | {"lexical": MAX_BLOCKS}
+    program = export_program(network, inputs, longest=longest)
     proto = program.model_proto
     _strip_traces(proto)
     _name_weights(proto)
@@ -67,7 +68,7 @@ def _sample(length: int, *, vocabulary: int, seed: int) -> dict[str, torch.Tenso
     starts = torch.searchsorted(blocks, blocks)
     types = torch.where(blocks == 0, 0, torch.randint(1, 3, (length,), generator=generator))
     ids = torch.randint(5, vocabulary, (length,), generator=generator)
-    lexical = torch.rand((length, LEXICAL_FEATURES), generator=generator)
+    lexical = torch.rand((5, LEXICAL_FEATURES), generator=generator)
     values = (ids, types, torch.arange(length) - starts, blocks, lexical)
     names = ("input_ids", "token_type_ids", "position_ids", "block_ids", "lexical")
     return {name: value[None] for name, value in zip(names, values, strict=True)}

@@ -45,10 +45,10 @@ def hand_scores(network, folder, sentences):
     text = "".join(sentences)
     matches = LexicalScorer().score(QUERY, [text], [split(text)])[0].sentences
     relative = [0.0, *(match / max(matches) for match in matches), 0.0]
-    features = torch.zeros(1, len(ids), 5)
+    features = torch.zeros(1, len(matches) + 1, 5)
     for number, match in enumerate(matches, start=1):
         around = [relative[number], relative[number - 1], relative[number + 1], 0.0]
-        features[0, (inputs[3][0] == number) & (inputs[2][0] > 0)] = torch.tensor([match, *around])
+        features[0, number] = torch.tensor([match, *around])
     inputs.append(features)
     with torch.inference_mode():
         logits = network(*inputs)[0][0].double().numpy()

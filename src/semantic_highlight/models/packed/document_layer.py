@@ -20,8 +20,7 @@ class DocumentLayer(nn.Module):
     on with it. Here each block looks at the logits and word matches of all others, and at how far off they
     are. What they say stays out: with their states it learned its training documents by heart (RUNS.md).
 
-    Works on any sequence whose elements belong to blocks: on the tokens of a window, where one token of each
-    block stands for it as a key, or on the blocks themselves. Its output starts at zero.
+    Its output starts at zero.
 
     Args:
         width: Width of the layers.
@@ -38,36 +37,22 @@ class DocumentLayer(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(
-        self, logits: torch.Tensor, lexical: torch.Tensor, blocks: torch.Tensor, keys: torch.Tensor
-    ) -> torch.Tensor:
-        """Return what to add to the logit of each element, ``[batch, elements]``.
+    def forward(self, logits: torch.Tensor, lexical: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Return what to add to the logits of each block, ``[batch, blocks]``.
 
         Args:
-            logits: ``[batch, elements]``, mean logit of the block of each element.
-            lexical: ``[batch, elements, features]``, see ``word_matches.lexical_features``.
-            blocks: ``[batch, elements]``, number of the block, 0 for the query, below 0 for padding.
-            keys: ``[batch, elements]``, true on the one element that stands for each block.
+            logits: ``[batch, blocks]``, mean logit of each; the first block is the query.
+            lexical: ``[batch, blocks, features]``, see ``word_matches.lexical_features``.
+            real: ``[batch, blocks]``, false on padding.
         """
         x = self.read(torch.cat([logits.unsqueeze(-1) / 4, lexical], dim=-1))
-        distance = (blocks.unsqueeze(1) - blocks.unsqueeze(2)).clamp(-NEAR, NEAR) + NEAR + 1
-        distance = torch.where((blocks == 0).unsqueeze(1), torch.zeros_like(distance), distance)
-        hidden = torch.where(keys, 0.0, -1e4).unsqueeze(1)
+        place = torch.arange(lexical.shape[1], device=logits.device)
+        distance = (place.unsqueeze(0) - place.unsqueeze(1)).clamp(-NEAR, NEAR) + NEAR + 1
+        distance = torch.where(place == 0, torch.zeros_like(distance), distance)
+        unseen = torch.where(real, 0.0, -1e4).unsqueeze(1).unsqueeze(1)
         for layer in self.layers:
-            x = layer(x, distance, hidden)
+            x = layer(x, distance, unseen)
         correction: torch.Tensor = self.out(self.norm(x)).squeeze(-1)
-        return correction
-
-    def of_tokens(
-        self, logits: torch.Tensor, lexical: torch.Tensor, positions: torch.Tensor, blocks: torch.Tensor
-    ) -> torch.Tensor:
-        """Return what to add to the logit of each token of a window, the same for a whole block.
-
-        Inputs are ``[batch, length]``, ``lexical`` has its features too; see ``models.packed.pairs.Window``.
-        """
-        same = (blocks.unsqueeze(2) == blocks.unsqueeze(1)).to(logits.dtype)
-        means = (same @ logits.unsqueeze(-1)).squeeze(-1) / same.sum(dim=2)
-        correction: torch.Tensor = self(means, lexical, blocks, (positions == 0) & (blocks >= 0))
         return correction
 
 
@@ -84,14 +69,14 @@ class _Layer(nn.Module):
         nn.init.normal_(self.distance_embeddings.weight, std=0.02)
         self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
-    def forward(self, x: torch.Tensor, distance: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, distance: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:
         y = self.before_attention(x)
-        batch, length, width = y.shape
-        each = (batch, length, self.heads, width // self.heads)
+        batch, blocks, width = y.shape
+        each = (batch, blocks, self.heads, width // self.heads)
         q, k, v = (part(y).view(each).transpose(1, 2) for part in (self.queries, self.keys, self.values))
-        scores = q @ k.transpose(-1, -2) / each[-1] ** 0.5
-        scores = scores + self.distance_embeddings(distance).permute(0, 3, 1, 2) + hidden.unsqueeze(1)
-        mixed = (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, length, width)
+        bias = self.distance_embeddings(distance).permute(2, 0, 1)
+        scores = q @ k.transpose(-1, -2) / each[-1] ** 0.5 + bias + unseen
+        mixed = (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, blocks, width)
         x = x + self.mix(mixed)
         fed: torch.Tensor = x + self.down(functional.gelu(self.up(self.before_forward(x))))
         return fed

@@ -45,7 +45,7 @@ class PruningHead(nn.Module):
         Args:
             states: ``[batch, length, hidden]``.
             query_mask: ``[batch, length]``, true on the query.
-            lexical: ``[batch, length, features]``, see ``models.packed.pairs.Window``.
+            lexical: ``[batch, length, features]``, of the block of each token.
         """
         logits: torch.Tensor = self.linear(states).squeeze(-1)
         mask = query_mask.unsqueeze(-1).to(states.dtype)
@@ -108,8 +108,8 @@ class PruningModel(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return token logits ``[batch, length]`` and, with a ranking head, relevance logits ``[batch]``.
 
-        All inputs are ``[batch, length]``, ``lexical`` has its features as a third dimension; see
-        ``models.packed.pairs.Window``. Padding has block -1.
+        All inputs are ``[batch, length]``, ``lexical`` is ``[batch, blocks, features]``; see
+        ``packed.pairs.Window``. Padding has block -1.
         """
         kind = next(self.encoder.parameters()).dtype
         states = self.encoder(
@@ -118,9 +118,15 @@ class PruningModel(nn.Module):
             position_ids=position_ids,
             attention_mask=attention_bias(block_ids).to(kind).unsqueeze(1),
         ).last_hidden_state.float()
-        logits = self.pruning_head(states, block_ids == 0, lexical)
+        numbers = torch.arange(lexical.shape[1], device=block_ids.device)
+        tokens_of = (block_ids.unsqueeze(1) == numbers.view(1, -1, 1)).to(states.dtype)
+        block_of = tokens_of.transpose(1, 2)
+        logits = self.pruning_head(states, block_ids == 0, block_of @ lexical)
         if self.document is not None:
-            logits = logits + self.document.of_tokens(logits, lexical, position_ids, block_ids)
+            sizes = tokens_of.sum(dim=2)
+            means = (tokens_of @ logits.unsqueeze(-1)).squeeze(-1) / sizes.clamp(min=1)
+            correction = self.document(means, lexical, sizes > 0)
+            logits = logits + (block_of @ correction.unsqueeze(-1)).squeeze(-1)
         relevance = None if self.ranking_head is None else self.ranking_head(states[:, 0]).squeeze(-1)
         return logits, relevance
 

@@ -50,8 +50,8 @@ class Window:
         types: ``[length]`` int64, see ``QUERY_TYPE``.
         positions: ``[length]`` int64, counted from the start of the block.
         blocks: ``[length]`` int64, 0 for the query, 1, 2, ... for the blocks in reading order.
-        lexical: ``[length, features]`` float32, what word matching says of the sentence of each block, see
-            ``lexical_features``; zero on the query.
+        lexical: ``[blocks, features]`` float32, what word matching says of the sentence of each block, see
+            ``lexical_features``; zeros for the query.
         places: ``[tokens]`` int64, where each context token stands in ``ids``.
         tokens: Range of the document's tokens that it holds.
     """
@@ -149,13 +149,12 @@ class PairTokenizer:
         places = np.flatnonzero(inner & (blocks > 0))
         first, last = ranges[0][0], ranges[-1][1]
         of_blocks = [np.zeros(lexical.shape[1], np.float32), *(lexical[start] for start, _ in ranges)]
-        matches = np.repeat(np.stack(of_blocks), sizes, axis=0)
         return Window(
             ids=ids.astype(np.int64),
             types=types.astype(np.int64),
             positions=positions.astype(np.int64),
             blocks=blocks.astype(np.int64),
-            lexical=matches,
+            lexical=np.stack(of_blocks),
             places=places,
             tokens=(first, last),
         )

@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 def pad_windows(windows: Sequence[Window]) -> dict[str, torch.Tensor]:
     """Return the inputs of a batch by name, padded on the right: ``[batch, length]``.
 
-    ``lexical`` has its features as a third dimension. Padding is of block -1, which nothing sees.
+    ``lexical`` is ``[batch, blocks, features]``. Padding is of block -1, which nothing sees.
     """
     shape = (len(windows), max(len(window.ids) for window in windows))
     ids, types, positions = (np.zeros(shape, dtype=np.int64) for _ in range(3))
     blocks = np.full(shape, -1, dtype=np.int64)
-    lexical = np.zeros((*shape, LEXICAL_FEATURES), dtype=np.float32)
+    most = max(len(window.lexical) for window in windows)
+    lexical = np.zeros((len(windows), most, LEXICAL_FEATURES), dtype=np.float32)
     for row, window in enumerate(windows):
         size = len(window.ids)
         ids[row, :size] = window.ids
         types[row, :size] = window.types
         positions[row, :size] = window.positions
         blocks[row, :size] = window.blocks
-        lexical[row, :size] = window.lexical
+        lexical[row, : len(window.lexical)] = window.lexical
     values = {
         "input_ids": ids,
         "token_type_ids": types,
