@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models import load_scorer
 from semantic_highlight.models.packed.weights import read_weights
 from semantic_highlight.splitting import split
+from semantic_highlight.train.export import quantise
 
 TEXT = "the battery lasts ten hours. is the cellar door red? a full charge. "
 
@@ -37,6 +40,31 @@ def test_int8_weights_are_within_half_a_step_and_score_alike(tiny_model, tmp_pat
     )
     assert not np.array_equal(exact, rounded)
     assert np.abs(exact - rounded).max() < 0.05
+
+
+def test_kept_weights_are_rounded_to_half_precision_and_the_others_to_int8(tiny_model, tmp_path):
+    import onnx
+
+    folder, network = tiny_model
+    graph = onnx.load(str(folder / "model.onnx"))
+    quantise(graph, tmp_path / "model.onnx", keep=("layer.1.", "attention"))
+    weights, state = read_weights(tmp_path / "model.onnx"), network.state_dict()
+    assert weights.keys() == state.keys()
+    linear = [name for name in state if name.endswith("weight") and "encoder.layer" in name]
+    linear = [name for name in linear if state[name].ndim == 2]
+    assert len(linear) == 12
+    for name in linear:
+        kept = "layer.1." in name or "attention" in name
+        assert torch.equal(weights[name], state[name].half().float()) == kept, name
+    for file in ("config.json", "tokenizer.json"):
+        shutil.copy(folder / file, tmp_path / file)
+    graph = onnx.load(str(folder / "model.onnx"))
+    quantise(graph, tmp_path / "model.onnx", keep=("encoder.encoder",))
+    exact, rounded = (
+        load_scorer(where).score("how long?", [TEXT], [split(TEXT)])[0].sentences
+        for where in (folder, tmp_path)
+    )
+    assert rounded == pytest.approx(exact, abs=2e-3)
 
 
 def test_an_exported_file_tells_nothing_of_the_machine_that_made_it(tiny_model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx import helper, numpy_helper
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models.onnx_export import export_program, verify_graph
 from semantic_highlight.models.packed.network import PruningModel
-from semantic_highlight.models.packed.weights import QUANTISED, SCALE, TABLE
+from semantic_highlight.models.packed.weights import HALF, QUANTISED, SCALE, TABLE
 from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 
 logger = logging.getLogger(__name__)
@@ -122,13 +123,15 @@ def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -
     Args:
         proto: From :func:`to_onnx`.
         out: The file to write.
-        keep: Substrings of weight names that stay in fp32.
+        keep: Substrings of the names of weights that are stored in half precision instead, and computed with
+            in fp32: twice the size and slower, but as good as exact.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     proto = onnx.ModelProto.FromString(proto.SerializeToString())
     _quantise_table(proto)
     linear = {i.name for i in proto.graph.initializer if i.name.endswith(".weight") and len(i.dims) == 2}
+    _halve(proto, [name for name in linear if any(part in name for part in keep)])
     stays = ("embeddings", "pruning_head", "document", *keep)
     excluded = [
         node.name
@@ -146,6 +149,20 @@ def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -
         weight_type=QuantType.QInt8,
         extra_options={"MatMulConstBOnly": True},
     )
+
+
+def _halve(proto: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Store weights in half precision; ONNX Runtime turns them back once, when it loads the file."""
+    graph = proto.graph
+    for name in names:
+        weight = next(i for i in graph.initializer if i.name == name)
+        values = numpy_helper.to_array(weight).astype(np.float16)
+        graph.initializer.remove(weight)
+        graph.initializer.append(numpy_helper.from_array(values, name + HALF))
+        cast = helper.make_node(
+            "Cast", [name + HALF], [name], name=f"{name}{HALF}_cast", to=onnx.TensorProto.FLOAT
+        )
+        graph.node.insert(0, cast)
 
 
 def _quantise_table(proto: onnx.ModelProto) -> None:

@@ -47,7 +47,7 @@ class ExportConfig(Section):
     """Folder of the trained, calibrated model."""
     out: str
     keep: list[str] = Field(default_factory=list)
-    """Substrings of the names of weights that stay in fp32."""
+    """Substrings of the names of weights that are stored in half precision instead of int8."""
 
 
 def run_recipe(folder: Path = RECIPES, *, adapt: bool = False, teachers: Sequence[Scorer] = ()) -> Path:

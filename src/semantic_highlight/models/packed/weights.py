@@ -24,6 +24,8 @@ TABLE = "encoder.embeddings.word_embeddings.weight"
 """Name of the embedding table, in torch and in an exported graph."""
 QUANTISED, SCALE, ZERO = "_quantized", "_scale", "_zero_point"
 """What an exported graph appends to the name of a weight that it holds in int8."""
+HALF = "_half"
+"""What it appends to the name of one that it holds in half precision."""
 
 
 def load_network(folder: Path) -> PruningModel:
@@ -82,10 +84,10 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{path} has no {TABLE}: it is not an ONNX file of this package")
     weights = {}
     for name, raw in stored.items():
-        plain = name.removesuffix(QUANTISED)
+        plain = name.removesuffix(QUANTISED).removesuffix(HALF)
         if "." not in name or plain.endswith((SCALE, ZERO)):
             continue
-        value = raw if plain == name else _dequantised(stored, plain)
+        value = _dequantised(stored, plain) if name.endswith(QUANTISED) else raw.astype(np.float32)
         is_linear = plain.endswith(".weight") and value.ndim == 2 and "embeddings" not in plain
         weights[plain] = torch.from_numpy(np.array(value.T if is_linear else value))
     return weights
