@@ -330,7 +330,7 @@ def test_ranking_learns_teacher_scores(toy_config, tmp_path):
         data_dir=str(tmp_path),
         ranking=True,
         ranking_weight=1.0,
-        tokens=6000,
+        tokens=12_000,
         sources=[{"path": "scored.jsonl.gz", "weight": 1}],
         optimisation={"learning_rate": 1e-3},
     )
