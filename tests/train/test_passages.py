@@ -59,7 +59,7 @@ def test_a_file_of_records_is_read_as_it_is(folder):
     [
         ([a_passage("nobody", 0, 3)], [], "line 1: field 'passages'.*nobody"),
         ([{"file": "texts.jsonl.gz", "id": "a"}], [], "line 1: field 'passages'.*start"),
-        ([a_passage("a", 0, 14)], [[0, 99]], "line 1: .*answer_spans"),
+        ([a_passage("a", 0, 14)], [[0, 99]], "line 1: field 'answer_spans"),
         ([a_passage("a", 0, 14) | {"file": "none.jsonl"}], [], "line 1: .*none.jsonl: no such file"),
     ],
 )
@@ -68,10 +68,14 @@ def test_what_is_not_there_is_named(folder, passages, answers, reason):
         list(read_source(labels(folder, passages, answers), folder))
 
 
-def test_an_empty_file_is_refused(folder):
-    (folder / "empty.jsonl").write_text("")
-    with pytest.raises(InputError, match="no records"):
-        list(read_source(folder / "empty.jsonl", folder))
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "no records"), ("{no json", "x.jsonl, line 1: this is no JSON"), ("5", "line 1: a record")],
+)
+def test_what_is_neither_records_nor_labels_is_refused(folder, text, reason):
+    (folder / "x.jsonl").write_text(text)
+    with pytest.raises(InputError, match=reason):
+        list(read_source(folder / "x.jsonl", folder))
 
 
 def test_paths_are_of_a_folder_or_of_a_package(tmp_path):

@@ -1,4 +1,4 @@
-"""Write a trained network as one ONNX file with int8 weights, and read it back for fine-tuning."""
+"""Write a trained network as one ONNX file with weights in int8 or half precision."""
 
 from __future__ import annotations
 

@@ -27,20 +27,28 @@ def read_source(path: Path, data_dir: Path) -> Iterator[Record]:
     Raises:
         InputError: If a file or a line cannot be used; the message names it.
     """
-    first = next(read_lines(path), None)
-    if first is None or "passages" not in (decode_line(first[1]) or {}):
+    if not _holds_labels(path):
         yield from read_records(path)
         return
     for number, line in read_lines(path):
         try:
             yield parse_record(_with_context(decode_line(line), lambda name: _contexts(data_dir / name)))
-        except (KeyError, TypeError, ValueError) as error:
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from error
+        except (KeyError, TypeError) as error:
             raise InputError(
                 f"{path}, line {number}: field 'passages' wants 'file', 'id', 'start' and 'end' of a text "
                 f"that is there, and the line 'answers': {error!r}"
             ) from error
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}") from error
+
+
+def _holds_labels(path: Path) -> bool:
+    first = next(read_lines(path), None)
+    try:
+        row = None if first is None else decode_line(first[1])
+    except InputError:  # read_records says which line it is
+        return False
+    return isinstance(row, dict) and "passages" in row
 
 
 def _with_context(row: dict[str, Any], contexts: Callable[[str], dict[str, str]]) -> dict[str, Any]:
