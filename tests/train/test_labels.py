@@ -33,7 +33,7 @@ def test_the_page_says_how_many_there_are():
         for cells in (line.strip("|").split("|") for line in page.splitlines() if line.startswith("| `"))
     }
     assert told == {path.name: counts(path) for path in FILES}
-    assert len(FILES) == 4
+    assert len(FILES) == 6
 
 
 @pytest.mark.parametrize("name", ["documents_en", "documents_zh"])
@@ -44,7 +44,7 @@ def test_documents_are_records_whose_sentences_tile_them(name):
         )
 
 
-@pytest.mark.parametrize("name", ["passages_en", "passages_zh"])
+@pytest.mark.parametrize("name", ["hops_en", "passages_en", "passages_zh", "searches_en"])
 def test_passages_name_texts_that_are_there_and_sentences_that_answer(name):
     if not TEXTS.is_dir():
         pytest.skip("the texts that the labels are of are not here: ../shared/data")
