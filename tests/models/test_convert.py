@@ -71,6 +71,35 @@ def test_every_family_scores_the_same_on_onnx_runtime(family, tmp_path):
     assert type(scorer.load().engine).__name__ == "TorchEncoder"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["modernbert", "xprovence-deep", "opensearch"])
+def test_int8_rounds_the_encoder_and_not_the_heads(family, tmp_path):
+    import onnx
+
+    original = FAMILIES[family](tmp_path / "original")
+    assert main(["convert", str(original), str(tmp_path / "ours"), "--int8", "--accept-license", NC]) == 0
+    _, wanted = scored(original)
+    _, found = scored(tmp_path / "ours")
+    assert_same(found, wanted, within=0.06)
+    assert [one.sentences for one in found] != [one.sentences for one in wanted]
+    graph = onnx.load(tmp_path / "ours/model.onnx").graph
+    exact = {
+        tuple(i.dims) for i in graph.initializer if i.data_type == onnx.TensorProto.FLOAT and len(i.dims) == 2
+    }
+    rounded = [i for i in graph.initializer if i.data_type == onnx.TensorProto.INT8]
+    width = json.loads((tmp_path / "ours/config.json").read_text())["encoder"]["hidden_size"]
+    assert (width, 2) in exact
+    assert rounded
+    assert all(2 not in i.dims for i in rounded)
+    assert sorted(path.name for path in (tmp_path / "ours").iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.onnx",
+        "model.safetensors",
+        "tokenizer.json",
+    ]
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
@@ -102,6 +131,17 @@ def test_a_graph_that_is_refused_is_not_left_behind(exported, tmp_path, monkeypa
     monkeypatch.setattr(onnx_export, "EXPORT_TOLERANCE", -1.0)
     with pytest.raises(CheckpointError, match="differs"):
         pair_export.export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_network_that_does_not_stand_int8_is_refused(exported, tmp_path, monkeypatch):
+    from semantic_highlight.models import pair_export
+    from semantic_highlight.models.loading import load_checkpoint
+
+    monkeypatch.setattr(pair_export, "LEAST_CORRELATION", 1.0)
+    with pytest.raises(CheckpointError, match=r"does not stand int8: .* correlate by (0\.9|1\.0)"):
+        pair_export.export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx", int8=True)
     assert not list(tmp_path.iterdir())
 
 

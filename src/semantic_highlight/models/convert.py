@@ -21,6 +21,7 @@ def convert_checkpoint(
     folder: Path,
     *,
     onnx: bool = False,
+    int8: bool = False,
     revision: str | None = None,
     accept_license: str | None = None,
 ) -> None:
@@ -30,6 +31,7 @@ def convert_checkpoint(
         checkpoint: A folder, or a Hugging Face id.
         folder: To write; empty, or not there yet.
         onnx: Whether to write the network for ONNX Runtime, too.
+        int8: The same with the linear layers of its encoder in int8.
         revision: Branch, tag or commit of a hub id.
         accept_license: The licence of weights for non-commercial use, or its beginning.
 
@@ -44,10 +46,10 @@ def convert_checkpoint(
     write_checkpoint(loaded, source, folder)
     written = load_checkpoint(folder, **settings)  # type: ignore[arg-type]
     _compare(loaded, written)
-    if onnx:
+    if onnx or int8:
         from semantic_highlight.models.pair_export import export_onnx
 
-        export_onnx(written, folder / ONNX_NAME)
+        export_onnx(written, folder / ONNX_NAME, int8=int8)
 
 
 def _compare(loaded: LoadedCheckpoint, written: LoadedCheckpoint) -> None:

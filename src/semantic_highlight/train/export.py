@@ -12,7 +12,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from semantic_highlight.errors import CheckpointError
-from semantic_highlight.models.onnx_export import export_program, verify_graph
+from semantic_highlight.models.onnx_export import export_program, quantise_linear, verify_graph
 from semantic_highlight.models.packed.network import PruningModel
 from semantic_highlight.models.packed.weights import HALF, QUANTISED, SCALE, TABLE
 from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
@@ -117,8 +117,7 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
 def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -> None:
     """Write the graph with int8 weights.
 
-    The embedding table gets one scale a row. Linear layers are quantised dynamically with one scale a
-    channel and seven bits (``reduce_range``): CPUs without VNNI saturate on eight.
+    The embedding table gets one scale a row; linear layers are quantised by ``quantise_linear``.
 
     Args:
         proto: From :func:`to_onnx`.
@@ -126,8 +125,6 @@ def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -
         keep: Substrings of the names of weights that are stored in half precision instead, and computed with
             in fp32: twice the size and slower, but as good as exact.
     """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
     proto = onnx.ModelProto.FromString(proto.SerializeToString())
     _quantise_table(proto)
     linear = {i.name for i in proto.graph.initializer if i.name.endswith(".weight") and len(i.dims) == 2}
@@ -139,16 +136,7 @@ def quantise(proto: onnx.ModelProto, out: Path, *, keep: tuple[str, ...] = ()) -
         if node.op_type == "MatMul"
         and (node.input[1] not in linear or any(s in node.input[1] for s in stays))
     ]
-    quantize_dynamic(
-        proto,
-        str(out),
-        op_types_to_quantize=["MatMul"],
-        nodes_to_exclude=excluded,
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-        extra_options={"MatMulConstBOnly": True},
-    )
+    quantise_linear(proto, out, excluded=excluded)
 
 
 def _halve(proto: onnx.ModelProto, names: Sequence[str]) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,9 +21,11 @@ from semantic_highlight.cli.bench.shapes import Shape
 from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.models import BUNDLED_FOLDER
 from semantic_highlight.models.encoder import TorchEncoder, plan_batches
-from semantic_highlight.models.family import PairLayout, Traits
-from semantic_highlight.models.files import TOKENIZER_NAME
+from semantic_highlight.models.family import LoadedCheckpoint, PairLayout, Traits
+from semantic_highlight.models.files import ONNX_NAME, TOKENIZER_NAME
 from semantic_highlight.models.network import PairNetwork
+from semantic_highlight.models.pair_export import export_onnx
+from semantic_highlight.models.pair_onnx import OnnxPairEngine
 from semantic_highlight.models.pair_scorer import PairModel, PairScorer
 from semantic_highlight.models.pair_windows import PairWindow, WindowBuilder
 from semantic_highlight.splitting import split
@@ -137,6 +142,21 @@ def engine(bench: Bench) -> Run:
     return lambda: [document.scores for document in highlighter.highlight(QUERY, bench.texts)]
 
 
+def engine_int8(bench: Bench) -> Run:
+    """The same on ONNX Runtime, with the graph that ``convert --int8`` writes."""
+    encoder = _int8_encoder(bench.network, bench.tokenizer, bench.traits)
+    highlighter = Highlighter(PairScorer(lambda: PairModel(encoder, bench.tokenizer, bench.traits)))
+    return lambda: [document.scores for document in highlighter.highlight(QUERY, bench.texts)]
+
+
+@lru_cache(1)  # the export takes longer than a run, and the warm-up needs it too
+def _int8_encoder(network: PairNetwork, tokenizer: Tokenizer, traits: Traits) -> OnnxPairEngine:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / ONNX_NAME
+        export_onnx(LoadedCheckpoint(network, tokenizer, traits), path, int8=True)
+        return OnnxPairEngine(path, workers=torch.get_num_threads())
+
+
 def bare(bench: Bench) -> Run:
     """Nothing but forward passes of the same windows, in the batches of the engine, made beforehand."""
     windows = windows_of(bench)
@@ -245,6 +265,7 @@ def _means(
 
 WAYS: dict[str, Callable[[Bench], Run]] = {
     "engine": engine,
+    "engine_int8": engine_int8,
     "loop": loop,
     "loop_autograd": loop_autograd,
     "published": published,

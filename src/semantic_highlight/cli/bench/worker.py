@@ -20,7 +20,8 @@ def measure(way: str, *, shape: str, documents: int, device: str, dtype: str, th
 
     Returns:
         ``cpu_s`` and ``wall_s`` in seconds; ``peak_mib``, the process's memory, or on CUDA the device's;
-        ``run_mib``, the part of it that came with the run; ``tokens``, ``flops`` and ``scores``.
+        ``run_mib``, the part of it that came with the run; ``tokens``, ``flops`` and ``scores``. Of int8 both
+        are of its export, which comes before in the same process.
     """
     import torch
 
