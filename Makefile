@@ -64,5 +64,5 @@ $(VENV4)/dev: $(SETUP) constraints-transformers4.txt
 	awk -F== 'NR == FNR { own[$$1]; print; next } !($$1 in own)' constraints-transformers4.txt constraints.txt \
 		> $(VENV4)/constraints.txt
 	$(VENV4)/bin/python -m pip --disable-pip-version-check install --quiet \
-		--constraint $(VENV4)/constraints.txt --editable '.[torch]' onnx onnxscript $(PYTEST)
+		--constraint $(VENV4)/constraints.txt --editable '.[torch]' $(PYTEST)
 	@touch $@

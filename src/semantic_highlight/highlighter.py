@@ -83,7 +83,7 @@ class Highlighter:
         """Make a highlighter with a trained model; by default the one that ships with the package.
 
         Args:
-            checkpoint: A folder, or ``"bundled"``.
+            checkpoint: ``"bundled"``, a folder, or a Hugging Face id.
             splitter: What cuts a text into sentences.
             selector: Which sentences to keep; by default those above the model's own threshold.
             counter: What counts tokens.

@@ -1,4 +1,4 @@
-"""The labelled example: the one JSONL format that annotate, train, evaluate and calibrate share.
+"""The labelled example: the one JSONL format that train, evaluate and calibrate share.
 
 One JSON object a line, plain or gzip'ed::
 

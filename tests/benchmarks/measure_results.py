@@ -127,7 +127,7 @@ def section(evaluation, across, options, seconds):
     """Return the measured part of RESULTS.md."""
     policy = evaluation.runs[0].decisions[0].policy
     how = (
-        f"Measured with {policy} for the bundled model; of each set in data/ documents up to "
+        f"Measured with {policy} for the bundled model; of each set documents up to "
         f"{options.tokens:,} tokens, drawn with seed 0, and the whole gold; {options.resamples} resamples; "
         f"tokens by {evaluation.token_counter}. {seconds / 60:.1f} minutes of one core.\n"
     )

@@ -34,7 +34,7 @@ Models = Annotated[
     ),
 ]
 More = Annotated[
-    list[Path] | None, typer.Argument(help="Records as JSONL, plain or gzip'ed.", show_default=False)
+    list[Path] | None, typer.Argument(help="Labelled examples, in any format of records.", show_default=False)
 ]
 Data = Annotated[list[Path] | None, typer.Option("--data", help="The same; several may follow.")]
 Thresholds = Annotated[
@@ -78,8 +78,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
 ) -> None:
     """Measure what models save and what they lose on labelled records.
 
-    A record is a query, a document and the spans that answer: the JSONL that annotate, train and calibrate
-    share. Every model scores it once; thresholds, policies, groups and intervals are computed from that.
+    A record is a query, a document and the spans that answer: the JSONL that train and calibrate share,
+    or another format that records converts. Every model scores it once; thresholds, policies, groups and
+    intervals are computed from that.
     """
     from semantic_highlight.evaluate import Resampling, evaluate_parallel, write_report
     from semantic_highlight.evaluate import evaluate as measure

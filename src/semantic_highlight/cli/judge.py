@@ -21,7 +21,8 @@ KEY = "OPENAI_API_KEY"
 
 Data = Annotated[str, typer.Option("--data", help="Labelled examples, in any format of records.")]
 Models = Annotated[
-    list[str], typer.Option("--model", help="What prunes: bundled, lexical or a model's folder. Repeatable.")
+    list[str],
+    typer.Option("--model", help="What prunes: bundled, lexical, folder or hub id. Repeatable."),
 ]
 Url = Annotated[str, typer.Option(help="The endpoint, OpenAI-compatible, up to /v1.")]
 Llm = Annotated[str, typer.Option(help="The model that answers, by its name there.")]

@@ -15,7 +15,7 @@ def models() -> None:
     """List the checkpoints that are known and the families that load, whatever their name.
 
     A threshold is the score above which a sentence is kept by default. Weights under a licence with nc, for
-    non-commercial use, load only with accept_license.
+    non-commercial use, load only with from_pretrained(..., accept_license=...) and convert --accept-license.
     """
     from semantic_highlight.models.families import families
     from semantic_highlight.models.known import KNOWN_CHECKPOINTS

@@ -12,7 +12,7 @@ from semantic_highlight.types import BUNDLED
 LEXICAL = "lexical"
 
 Model = Annotated[
-    str, typer.Option(help=f"What scores: {BUNDLED}, {LEXICAL} (BM25, no model), or a model's folder.")
+    str, typer.Option(help=f"What scores: {BUNDLED}, {LEXICAL} (BM25, no model), a folder or a hub id.")
 ]
 
 
@@ -20,7 +20,7 @@ def make_highlighter(model: str, **options: Any) -> Highlighter:
     """Make the highlighter that ``--model`` names.
 
     Args:
-        model: ``bundled``, ``lexical`` or a folder.
+        model: ``bundled``, ``lexical``, a folder or a Hugging Face id.
         **options: Of :class:`~semantic_highlight.Highlighter`.
 
     Raises:

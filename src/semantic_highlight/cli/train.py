@@ -28,7 +28,8 @@ def train(config: Config, teacher: Teacher = None, adapt: Adapt = False) -> None
     """Train a model and print its folder. A run that was interrupted goes on where it stopped.
 
     A folder is a recipe: base.toml, adapt.toml, train.toml, calibrate.toml and export.toml, run in order.
-    A stage whose output is there is skipped. The bundled model's is semantic_highlight/train/recipes.
+    A stage whose output is there is skipped. The bundled model's, as it is now, is
+    semantic_highlight/train/recipes.
     """
     from semantic_highlight.models import load_scorer
     from semantic_highlight.train import load_config, run_recipe, run_training

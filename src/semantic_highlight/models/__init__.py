@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from semantic_highlight.errors import MissingExtraError
-from semantic_highlight.models.files import CONFIG_NAME, ONNX_NAME
+from semantic_highlight.models.files import CONFIG_NAME, ONNX_NAME, WEIGHTS_NAME
 from semantic_highlight.models.packed.checkpoint import MODEL_TYPE
 from semantic_highlight.models.packed.onnx_engine import OnnxEngine
 from semantic_highlight.models.packed.scorer import Engine, TokenScorer
@@ -34,7 +34,7 @@ def load_scorer(
     The model of this package, and one of its family, loads its weights at the first score and runs on ONNX
     Runtime; any other checkpoint is loaded at once, so that what is wrong with it shows here, and runs on
     torch, or where it was converted with ``--onnx`` on ONNX Runtime. A device other than the CPU, or a
-    dtype, asks for torch.
+    dtype, asks for torch, and so does a folder that training wrote and nobody exported.
 
     Args:
         checkpoint: ``"bundled"`` for the model that ships with the package, a model folder, or a Hugging
@@ -70,7 +70,9 @@ def load_scorer(
 
 
 def _own(folder: Path, loading: Loading) -> TokenScorer:
-    if loading.get("device", "auto") in {"auto", "cpu"} and loading.get("dtype", "auto") == "auto":
+    plain = loading.get("device", "auto") in {"auto", "cpu"} and loading.get("dtype", "auto") == "auto"
+    exported = (folder / ONNX_NAME).is_file() or not (folder / WEIGHTS_NAME).is_file()
+    if plain and exported:
         return TokenScorer(folder, _onnx_engine)
 
     from semantic_highlight.models.loading import pick_device, pick_dtype

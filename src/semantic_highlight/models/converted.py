@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from semantic_highlight.errors import CheckpointError, InputError
 from semantic_highlight.models.family import LoadedCheckpoint, PairLayout, Source, Traits
-from semantic_highlight.models.files import CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME
+from semantic_highlight.models.files import CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME, WEIGHTS_NAME
 from semantic_highlight.models.layout import read_tokenizer
 from semantic_highlight.models.pair_scorer import PairModel
 from semantic_highlight.models.source import check_licence, read_json
-from semantic_highlight.models.weights import WEIGHTS_NAME, fill, place
+from semantic_highlight.models.weights import fill, place
 
 if TYPE_CHECKING:
     import torch

@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 CONFIG_NAME, ONNX_NAME, TOKENIZER_NAME = "config.json", "model.onnx", "tokenizer.json"
+WEIGHTS_NAME = "model.safetensors"

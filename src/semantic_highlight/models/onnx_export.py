@@ -52,7 +52,7 @@ def export_program(
                 verbose=False,
             )
     except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "onnxscript", "train") from error
+        raise MissingExtraError(error.name or "onnxscript", "torch") from error
     except Exception as error:  # the exporter raises whatever its passes do
         raise CheckpointError(f"torch cannot export this network: {_first_line(error)}") from error
     if program is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_highlight.errors import CheckpointError, MissingExtraError
 from semantic_highlight.models.family import Source
+from semantic_highlight.models.files import WEIGHTS_NAME
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from semantic_highlight.models.network import PairNetwork
 
-WEIGHTS_NAME, INDEX_NAME = "model.safetensors", "model.safetensors.index.json"
+INDEX_NAME = "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
 # Tables that older transformers saved with the weights; the library computes them.
 _COMPUTED = ("embeddings.position_ids", "rotary_emb.inv_freq")

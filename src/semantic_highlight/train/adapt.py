@@ -13,9 +13,8 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 
-from semantic_highlight.models.files import CONFIG_NAME, TOKENIZER_NAME
+from semantic_highlight.models.files import CONFIG_NAME, TOKENIZER_NAME, WEIGHTS_NAME
 from semantic_highlight.models.packed.weights import NO_DROPOUT
-from semantic_highlight.models.weights import WEIGHTS_NAME
 from semantic_highlight.train.batches import batch_by_length
 from semantic_highlight.train.build import base_folder
 from semantic_highlight.train.config import AdaptConfig

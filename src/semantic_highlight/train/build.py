@@ -13,12 +13,11 @@ from safetensors.torch import save_file
 
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.models import BUNDLED_FOLDER
-from semantic_highlight.models.files import CONFIG_NAME, TOKENIZER_NAME
+from semantic_highlight.models.files import CONFIG_NAME, TOKENIZER_NAME, WEIGHTS_NAME
 from semantic_highlight.models.packed.checkpoint import MODEL_TYPE, ModelConfig, write_config
 from semantic_highlight.models.packed.document_layer import DocumentLayer
 from semantic_highlight.models.packed.network import PruningModel, new_lexical_term
 from semantic_highlight.models.packed.weights import NO_DROPOUT, load_network
-from semantic_highlight.models.weights import WEIGHTS_NAME
 from semantic_highlight.train.config import TrainConfig
 from semantic_highlight.train.state import write_folder
 from semantic_highlight.types import BUNDLED

@@ -7,8 +7,10 @@ import torch
 import tiny
 from semantic_highlight.errors import InputError
 from semantic_highlight.models import load_scorer
+from semantic_highlight.models.packed.checkpoint import read_config
 from semantic_highlight.models.packed.torch_engine import PackedTorchEngine, pad_windows
 from semantic_highlight.splitting import split
+from semantic_highlight.train.build import write_model
 
 QUERY = "how long does the battery last?"
 TEXTS = [
@@ -43,6 +45,16 @@ def test_scores_are_those_of_onnx_runtime(tiny_model):
     onnx = load_scorer(tiny_model[0]).score(QUERY, TEXTS, SPANS)
     found = load_scorer(tiny_model[0], device="cpu", dtype="float32").score(QUERY, TEXTS, SPANS)
     for one, other in zip(onnx, found, strict=True):
+        assert one.sentences == pytest.approx(other.sentences, abs=1e-5)
+
+
+def test_what_training_wrote_loads_before_it_is_exported(tmp_path):
+    network = tiny.write_model(tmp_path / "exported")
+    config = read_config(tmp_path / "exported")
+    write_model(tmp_path / "trained", network, config, tokenizer=tmp_path / "exported")
+    wanted = load_scorer(tmp_path / "exported").score(QUERY, TEXTS, SPANS)
+    found = load_scorer(tmp_path / "trained").score(QUERY, TEXTS, SPANS)
+    for one, other in zip(wanted, found, strict=True):
         assert one.sentences == pytest.approx(other.sentences, abs=1e-5)
 
 

@@ -10,10 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from semantic_highlight.errors import CheckpointError, MissingExtraError
-from semantic_highlight.models.files import ONNX_NAME
+from semantic_highlight.models.files import ONNX_NAME, WEIGHTS_NAME
 from semantic_highlight.models.packed.checkpoint import read_config
 from semantic_highlight.models.packed.network import PruningModel
-from semantic_highlight.models.weights import WEIGHTS_NAME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
