@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 
 from builders import split_on_stops, words
 from contracts import Contract
-from semantic_highlight import Highlighter, TopK, track_savings
+from semantic_highlight import Highlighter, Threshold, TokenBudget, TopK, track_savings
 from semantic_highlight.adapter import Pruner
 from semantic_highlight.calibration import Calibration
 from semantic_highlight.errors import ScoringError
+from semantic_highlight.selection import KeepHeadings, MinKept, MustKeep, Neighbours
 from semantic_highlight.testing import KeywordScorer
 
 QUERY = "How long does the battery last?"
@@ -124,6 +126,13 @@ class AdapterContract(Contract):
                     value.clear()
             self.metadata(document).clear()
         assert given == before
+
+    def test_metadata_that_cannot_be_copied_is_shared(self, adapter, given):
+        lock = threading.Lock()
+        self.metadata(given[0])["lock"] = lock
+        first, *_ = self.prune(adapter, QUERY, given)
+        assert self.text(first) == PRUNED[0]
+        assert self.metadata(first)["lock"] is lock
 
     def test_record_says_what_was_saved(self, adapter, given):
         record = self.record(self.prune(adapter, QUERY, given)[0])
@@ -278,3 +287,53 @@ class AdapterContract(Contract):
         assert common < set(Pruner.__dataclass_fields__)
         for name in common:
             assert hasattr(self.make(), name)
+
+
+class JsonContract(Contract):
+    """An adapter that is a pydantic model: its options in JSON and back."""
+
+    def make(self, **options: Any) -> Any:
+        """Make the adapter; options are the common ones."""
+        raise NotImplementedError
+
+    @pytest.mark.parametrize(
+        "selector",
+        [
+            None,
+            Threshold(0.3),
+            TopK(2),
+            TokenBudget(800, among=Neighbours(KeepHeadings(Threshold(0.3)), n=2)),
+            MinKept(MustKeep(Threshold(0.5), r"\d+"), per_document=1),
+        ],
+        ids=repr,
+    )
+    def test_options_come_back(self, selector):
+        given = self.make(selector=selector, include_sentences=True, min_tokens=7, on_error="raise")
+        written = given.model_dump_json()
+        again = type(given).model_validate_json(written)
+        for name in ("highlighter", "selector", "include_sentences", "min_tokens", "on_error"):
+            assert getattr(again, name) == getattr(given, name)
+        assert again.model_dump_json() == written
+
+    def test_a_highlighter_is_described_and_must_be_passed_again(self):
+        given = self.make(highlighter=highlighter())
+        data = json.loads(given.model_dump_json())
+        assert data["highlighter"] == "keywords"
+        with pytest.raises(ValueError, match="described, not saved: pass it again, highlighter="):
+            type(given).model_validate(data)
+        again = type(given).model_validate({**data, "highlighter": given.highlighter})
+        assert again.highlighter is given.highlighter
+
+    def test_so_is_a_selector_with_a_function(self):
+        selector = MinKept(MustKeep(Threshold(0.5), str.isupper))
+        given = self.make(selector=selector)
+        assert json.loads(given.model_dump_json())["selector"] == repr(selector)
+        with pytest.raises(ValueError, match="described, not saved"):
+            type(given).model_validate_json(given.model_dump_json())
+
+    @pytest.mark.parametrize(
+        "selector", [{"type": "Best"}, {"type": "TopK", "k": 3}, {"type": "TopK", "n": 0}, {}], ids=str
+    )
+    def test_a_selector_that_cannot_be_made(self, selector):
+        with pytest.raises(ValueError, match="selector"):
+            self.make(selector=selector)

@@ -1,8 +1,12 @@
+import functools
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from adapter_contract import TEXTS, BrokenScorer, broken_counter, highlighter
 from builders import assembler, highlighted
-from semantic_highlight import Threshold, TopK
+from semantic_highlight import Highlighter, Threshold, TopK, adapter
 from semantic_highlight.adapter import KeepAllIfEmpty, Outcome, Pruner, best, default_highlighter, totals
 from semantic_highlight.errors import InputError
 from semantic_highlight.record import unpruned_record
@@ -96,6 +100,18 @@ class TestPruner:
 
     def test_the_default_highlighter_is_made_once(self):
         assert default_highlighter() is default_highlighter()
+
+    def test_threads_that_begin_together_make_one_default_highlighter(self, monkeypatch):
+        def slowly():
+            time.sleep(0.05)
+            return highlighter()
+
+        monkeypatch.setattr(Highlighter, "from_pretrained", slowly)
+        unmade = functools.cache(adapter._default_highlighter.__wrapped__)
+        monkeypatch.setattr(adapter, "_default_highlighter", unmade)
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda _: default_highlighter(), range(8)))
+        assert len(set(map(id, made))) == 1
 
 
 class TestKeepAllIfEmpty:

@@ -1,6 +1,11 @@
+import json
+
+import numpy as np
 import pytest
 
-from builders import assembler, highlighted, pruned_text
+from builders import assembler, highlighted, pruned_text, words
+from semantic_highlight.assembly import Assembler
+from semantic_highlight.tokens import EstimatedCounter, FunctionCounter
 from semantic_highlight.types import Piece, Span
 
 THREE = highlighted(("One is here. ", 0.9), ("Two is there. ", 0.1), ("Three is gone.", 0.8))
@@ -59,10 +64,28 @@ class TestGaps:
         document = highlighted(("Far too long. ", 0), ("Kept. ", 1), ("Also long. ", 0), ("And this.", 0))
         assert pruned_text(document, [False, True, False, False], gap="[…] ") == "[…] Kept. […] "
 
-    def test_mark_is_left_out_where_it_saves_nothing(self):
-        document = highlighted(("Yes. ", 1), ("No. ", 0), ("Yes.", 1))
-        assert pruned_text(document, [True, False, True], gap="...") == "Yes. Yes."
-        assert pruned_text(document, [True, False, True], gap="..") == "Yes. .. Yes."
+    def test_mark_is_left_out_where_it_saves_no_character(self):
+        document = highlighted(("Yes. ", 1), ("A b. ", 0), ("Yes.", 1))
+        assert pruned_text(document, [True, False, True], gap="....") == "Yes. Yes."
+        assert pruned_text(document, [True, False, True], gap="...") == "Yes. ... Yes."
+
+    def test_mark_is_left_out_where_it_saves_no_token(self):
+        document = highlighted(("Yes. ", 1), ("Certainly. ", 0), ("Yes. ", 1), ("Certainly.", 0))
+        assert pruned_text(document, [True, False, True, False], gap="[…] ") == "Yes. Yes. "
+
+    def test_marks_of_many_tokens_do_not_make_the_text_dearer(self):
+        document = highlighted(("Cat one. ", 1), *[("Sure. ", 0), ("Cat two. ", 1)] * 5)
+        bracketed = Assembler(EstimatedCounter(), "【略】")
+        savings = bracketed.prune(document, [True, *[False, True] * 5], selector="by hand").savings
+        assert 0 < savings.compression_rate < 1
+
+    def test_marks_that_save_one_by_one_but_not_together_are_left_out(self):
+        # Every word is a token; a mark inside a text is three more than it is alone.
+        counter = FunctionCounter(lambda text: words(text) + 3 * text.strip("… ").count("…"))
+        document = highlighted(("One. ", 1), ("Two three. ", 0), ("Four.", 1))
+        pruned = Assembler(counter, "… ").prune(document, [True, False, True], selector="by hand")
+        assert pruned.text == "One. Four."
+        assert (pruned.savings.tokens_before, pruned.savings.tokens_after) == (4, 2)
 
     def test_mark_leaves_the_line_break_alone(self):
         document = highlighted(("- one\n", 1), ("- two is long\n", 0), ("- three", 1))
@@ -144,6 +167,11 @@ def test_pruned_document_tells_all():
         (27, 41, 0.8, False),
     ]
     assert (document.relevance, document.model, document.selector) == (0.9, "by hand", "TopK(n=1)")
+
+
+def test_flags_of_numpy_become_plain_booleans():
+    document = assembler().prune(THREE, np.array([True, False, True]), selector="by hand")
+    assert json.dumps([sentence.kept for sentence in document.sentences]) == "[true, false, true]"
 
 
 def test_span_knows_white_space():

@@ -134,8 +134,8 @@ class TestSelect:
         assert document.text == "The cat and the dog slept."
         assert document.selector == "LastOnly()"
 
-    @pytest.mark.parametrize("masks", [[], [[True]], [[True, True, True, True]]])
-    def test_wrong_number_of_flags(self, highlighter, masks):
+    @pytest.mark.parametrize("masks", [[], [[True]], [[True, True, True, True]], None, [True]])
+    def test_anything_but_a_flag_for_each_sentence(self, highlighter, masks):
         class Wrong:
             def select(self, documents, assembler):
                 return masks
@@ -200,7 +200,16 @@ class TestScorerFaults:
     def test_wrong_number_of_scores(self):
         assert "1 scores for 2 sentences" in self.fault(lambda texts, spans: [DocumentScores((0.5,), 0.5)])
 
-    @pytest.mark.parametrize("score", [float("nan"), -0.01, 1.01, float("inf")])
+    @pytest.mark.parametrize("answer", [((0.5, 0.5), 0.5), None, [0.5, 0.5]])
+    def test_anything_but_document_scores(self, answer):
+        said = self.fault(lambda texts, spans: [answer])
+        assert said.startswith(f"the scorer fixed returned {answer!r}: it must return one DocumentScores")
+
+    def test_no_scores(self):
+        said = self.fault(lambda texts, spans: [DocumentScores(None, 0.5)])
+        assert "None for 2 sentences: use a tuple" in said
+
+    @pytest.mark.parametrize("score", [float("nan"), -0.01, 1.01, float("inf"), None, "0.5", [0.5], 10**400])
     def test_score_out_of_range(self, score):
         assert "a score is 0.0 to 1.0" in self.fault(lambda texts, spans: [DocumentScores((0.5, score), 0.5)])
         assert "a score is 0.0 to 1.0" in self.fault(lambda texts, spans: [DocumentScores((0.5, 0.5), score)])

@@ -14,7 +14,15 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from pydantic import ValidationError
 
-from adapter_contract import QUERY, TEXTS, AdapterContract, BrokenScorer, highlighter, run_python
+from adapter_contract import (
+    QUERY,
+    TEXTS,
+    AdapterContract,
+    BrokenScorer,
+    JsonContract,
+    highlighter,
+    run_python,
+)
 from semantic_highlight import TokenBudget
 from semantic_highlight.langchain import SemanticHighlightCompressor, format_docs
 from semantic_highlight.testing import KeywordScorer
@@ -64,7 +72,7 @@ def retriever(**options):
     )
 
 
-class TestCompressor(AdapterContract):
+class TestCompressor(AdapterContract, JsonContract):
     def make(self, **options):
         return SemanticHighlightCompressor(**options)
 
@@ -272,6 +280,22 @@ class TestEvent:
     async def test_stream_events(self, held):
         events = [e async for e in held.astream_events(QUERY) if e["event"] == "on_custom_event"]
         assert [(event["name"], event["data"]) for event in events] == [("semantic_highlight", SAVED)]
+
+    @pytest.mark.parametrize("kind", [Events, AsyncEvents])
+    async def test_to_handlers_that_are_passed_outside_of_any_run(self, kind):
+        given = [OFF_TOPIC, *documents()]
+        handler = kind()
+        compressor().compress_documents(given, QUERY, callbacks=[handler])
+        await compressor().acompress_documents(given, QUERY, callbacks=[handler])
+        assert [(name, data) for name, data, _ in handler.seen] == [("semantic_highlight", SAVED)] * 2
+
+    def test_to_handlers_that_are_passed_instead_of_the_runs(self):
+        run, passed = Events(), Events()
+        runnable = RunnableLambda(
+            lambda given: compressor().compress_documents(given, QUERY, callbacks=[passed])
+        )
+        runnable.invoke([OFF_TOPIC, *documents()], config={"callbacks": [run]})
+        assert ([data for _, data, _ in passed.seen], run.seen) == ([SAVED], [])
 
     def test_a_failure_is_named(self):
         handler = Events()

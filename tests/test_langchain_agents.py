@@ -143,6 +143,20 @@ class TestMiddleware(MessageContract):
         return [await adapter.awrap_tool_call(self.request(one), handler) for one in documents]
 
 
+class TestName:
+    def test_an_agent_takes_several_for_different_tools(self):
+        several = [middleware(include_tools=["search"]), middleware(include_tools=["blocks", "table"])]
+        create_agent(Model(messages=iter([])), TOOLS, middleware=several)
+        assert [one.name for one in several] == [
+            "SemanticHighlightMiddleware[search]",
+            "SemanticHighlightMiddleware[blocks, table]",
+        ]
+
+    def test_says_what_is_left_out(self):
+        assert middleware().name == "SemanticHighlightMiddleware"
+        assert middleware(exclude_tools=["table"]).name == "SemanticHighlightMiddleware[-table]"
+
+
 class TestEdit(MessageContract):
     def make(self, **options):
         return SemanticHighlightEdit(**{"min_tokens": 0, **options})

@@ -46,6 +46,12 @@ def test_optional_fields_may_be_left_out():
     assert (record.answer_spans, record.sentence_spans, record.sentence_labels) == ((), None, None)
 
 
+def test_null_is_the_same_as_left_out():
+    record = parse_record({"query": "q", "context": "c", "id": None, "dataset": None, "lang": None})
+    assert (record.id, record.dataset, record.lang) == ("", "", "")
+    assert parse_record(ROW | {"id": 0}).id == "0"
+
+
 def test_a_teacher_score_is_read():
     assert parse_record(ROW | {"teacher_score": 1}).teacher_score == 1.0
 

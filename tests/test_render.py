@@ -57,6 +57,16 @@ def test_terminal_gets_no_control_characters_from_the_text():
     assert "\x1b[2J" not in to_terminal("a\x1b[2Jb", [(0, 6, 1.0, True)])
 
 
+def test_terminal_shows_windows_line_breaks_as_they_are():
+    shown = to_terminal("Kept.\r\nGone.\r\n", [(0, 7, 0.9, True), (7, 14, 0.1, False)])
+    assert shown == "\x1b[1;32mKept.\x1b[0m\r\n\x1b[2;9mGone.\x1b[0m\r\n"
+    assert to_terminal("a\r\nb\r\r\n", []) == "a\r\nb\\x0d\r\n"
+
+
+def test_terminal_gets_no_control_characters_from_white_space():
+    assert to_terminal("\r \x85", [(0, 3, 0.1, False)]) == "\\x0d \\x85"
+
+
 def test_marked_text_keeps_white_space_outside_the_marks():
     assert to_marked_text(" Yes. No. \n", [(0, 6, 1, True), (6, 11, 0, False)]) == " **Yes.** No. \n"
 

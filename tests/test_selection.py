@@ -1,9 +1,11 @@
 import pickle
 import re
 
+import numpy as np
 import pytest
 
 from builders import assembler, highlighted, words
+from semantic_highlight.assembly import Assembler
 from semantic_highlight.errors import InputError
 from semantic_highlight.selection import (
     KeepHeadings,
@@ -17,6 +19,7 @@ from semantic_highlight.selection import (
     TokenBudget,
     TopK,
 )
+from semantic_highlight.tokens import FunctionCounter
 
 FIRST = highlighted(("Aa is here. ", 0.9), ("Bb. ", 0.5), ("Cc goes on and on. ", 0.2), ("Dd ends.", 0.7))
 SECOND = highlighted(("Ee is long too. ", 0.7), ("Ff. ", 0.1), ("  ", 0.99))
@@ -99,6 +102,37 @@ class TestTokenBudget:
         )
         long = highlighted(("one two three four five six seven eight", 0.9))
         assert kept(TokenBudget(5), long, table) == ["", "x"]
+
+    def test_rows_whose_header_does_not_fit_do_not_lay_out_the_document(self):
+        sizes = []
+
+        class Watched(Assembler):
+            def size(self, document, keep):
+                sizes.append(super().size(document, keep))
+                return sizes[-1]
+
+        header = ("| H1 | H2 | H3 |\n", 0, "table_header")
+        table = highlighted(header, *[("| a | b |\n", 0.5, "table_row")] * 500, ("x", 0.1))
+        (mask,) = TokenBudget(6).select([table], Watched(FunctionCounter(words)))
+        assert mask == [*[False] * 501, True]  # the header is 7 words, a row 5
+        assert len(sizes) < 20
+
+    def test_row_needs_no_room_for_a_header_that_is_kept(self):
+        table = highlighted(
+            ("| H |\n", 0, "table_header"),
+            ("| a |\n", 0.9, "table_row"),
+            ("| far too long a row |\n", 0.8, "table_row"),
+            ("| b |", 0.7, "table_row"),
+        )
+        (mask,) = TokenBudget(9).select([table], assembler())
+        assert mask == [False, True, False, True]
+
+    def test_all_is_kept_where_all_fits_though_less_would_need_more_marks(self):
+        document = highlighted(
+            ("Long one. ", 0.9), ("Not this. ", 0), ("Yes. ", 0.1), ("Not that. ", 0), ("Last one.", 0.8)
+        )
+        # All three are 5 words, without marks. Without the third a mark of 3 stands for 5 words: 7.
+        assert kept(TokenBudget(5, among=Threshold(0.0)), document, gap="· · · ") == ["LYL"]
 
     def test_counts_gap_marks(self):
         document = highlighted(("One. ", 0.9), ("Some words between. ", 0.1), ("Two.", 0.8))
@@ -265,6 +299,34 @@ class TestEverySelector:
 
 def is_number(text):
     return any(char.isdigit() for char in text)
+
+
+class Returning:
+    """A selector of somebody else that returns what it is told to."""
+
+    def __init__(self, masks):
+        self.masks = masks
+
+    def select(self, documents, assembler):
+        return self.masks
+
+    def __repr__(self):
+        return "Returning()"
+
+
+WRAPPERS = [Neighbours, KeepLeading, KeepHeadings, MinKept, lambda inner: TokenBudget(9, among=inner)]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+class TestWhatOthersReturn:
+    @pytest.mark.parametrize("masks", [None, [True], [[True]], []])
+    def test_anything_but_flags_is_refused(self, wrapper, masks):
+        with pytest.raises(InputError, match=r"Returning\(\) returned .*: .* one flag for every span"):
+            wrapper(Returning(masks)).select([FIRST], assembler())
+
+    def test_flags_of_numpy_do(self, wrapper):
+        (mask,) = wrapper(Returning(np.array([[True, False, False, False]]))).select([FIRST], assembler())
+        assert mask[0] is True
 
 
 @pytest.mark.parametrize(

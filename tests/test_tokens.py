@@ -203,9 +203,55 @@ class TestRealEncodings:
         for text in ["\ud800", "\x00", "a" * 100_000, "<|im_start|>"]:
             assert TiktokenCounter().count(text) > 0
 
+    @pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
+    def test_text_that_tiktoken_panics_on(self, encoding):
+        count = TiktokenCounter(encoding).count("The cat sat. " + " " * 1_000_000 + "Dog.")
+        assert 7_813 <= count <= 7_840  # 128 spaces a token, a few words, and what the cuts cost
+
     def test_harmony_counts_as_o200k(self):
         text = "电池 battery"
         assert TiktokenCounter("o200k_harmony").count(text) == TiktokenCounter().count(text)
+
+
+class PanicException(BaseException):
+    pass
+
+
+class Panicking:
+    """An encoding of a token a word, with the space before it, that panics on long texts."""
+
+    name = "panicking"
+
+    def __init__(self, most):
+        self.most = most
+        self.given = []
+
+    def encode_ordinary(self, text):
+        if len(text) > self.most:
+            raise PanicException("StackOverflow")
+        self.given.append(text)
+        return text.split()
+
+
+class TestPanic:
+    def test_long_text_is_counted_in_slices_cut_before_spaces(self):
+        encoding = Panicking(tokens._SLICE)
+        text = "word " * 50_000 + "x" * 150_000
+        assert EncodingCounter(encoding).count(text) == 50_002  # the last word is cut: it has no space
+        assert "".join(encoding.given) == text
+        assert [len(part) for part in encoding.given] == [99_999, 99_995, 50_005, 100_000, 50_001]
+
+    def test_text_that_cannot_be_counted_at_all_is_an_ordinary_error(self):
+        with pytest.raises(InputError, match=r"cannot count the tokens of 'a b c'"):
+            EncodingCounter(Panicking(0)).count("a b c")
+
+    def test_interrupts_pass(self):
+        class Interrupted(Panicking):
+            def encode_ordinary(self, text):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            EncodingCounter(Interrupted(0)).count("a")
 
 
 class TestCoercion:

@@ -2,8 +2,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapter_contract import RecordingScorer
+from adapter_contract import RecordingScorer, highlighter
 from contracts import AnsweringScorerContract
+from semantic_highlight import Threshold, TopK
 from semantic_highlight.splitting import split
 from semantic_highlight.testing import KeywordScorer
 from semantic_highlight.tool_calls import RememberingScorer, is_json, plain_query, query_of_call
@@ -108,6 +109,13 @@ class TestRememberingScorer(AnsweringScorerContract):
     def test_is_named_after_the_scorer_within(self):
         scorer = RememberingScorer(KeywordScorer())
         assert (scorer.name, scorer.default_threshold) == ("keywords", 0.0)
+
+    def test_chooses_as_the_scorer_within_does(self):
+        class Choosing(KeywordScorer):
+            default_selector = TopK(2)
+
+        assert highlighter(RememberingScorer(Choosing())).default_selector == TopK(2)
+        assert highlighter(RememberingScorer(KeywordScorer())).default_selector == Threshold(0.0)
 
     def test_many_threads(self):
         scorer = RememberingScorer(KeywordScorer(["battery"]), size=3)

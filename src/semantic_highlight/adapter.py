@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -18,7 +20,7 @@ from semantic_highlight.errors import InputError
 from semantic_highlight.highlighter import Highlighter, calibrated
 from semantic_highlight.record import build_record, unpruned_record
 from semantic_highlight.selection import Selector, Threshold
-from semantic_highlight.selection.base import Masks, Policy, check_count, check_selector
+from semantic_highlight.selection.base import Masks, Policy, check_count, check_selector, chosen
 from semantic_highlight.tokens import EstimatedCounter
 from semantic_highlight.types import HighlightedDocument, PrunedDocument, Savings, TokenCounter
 
@@ -59,13 +61,21 @@ class KeepAllIfEmpty(Policy):
 
     def select(self, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
         """Keep what ``inner`` keeps, or all."""
-        masks = self.inner.select(documents, assembler)
+        masks = chosen(self.inner, documents, assembler)
         return masks if any(map(any, masks)) else [[True] * len(mask) for mask in masks]
 
 
-@functools.cache
+_making = threading.Lock()
+
+
 def default_highlighter() -> Highlighter:
     """Return the highlighter of adapters that were given none: one for the process, made at first use."""
+    with _making:  # functools.cache holds no lock while it computes: each thread would load a model
+        return _default_highlighter()
+
+
+@functools.cache
+def _default_highlighter() -> Highlighter:
     return Highlighter.from_pretrained()
 
 
@@ -183,6 +193,18 @@ def _unchanged(texts: Sequence[str], counter: TokenCounter) -> list[Savings]:
         counter = EstimatedCounter()
         counts = [counter.count(text) for text in texts]
     return [Savings(count, count, counter.name, counter.exact) for count in counts]
+
+
+def copied_values(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata with its values copied; those that cannot be, such as a lock, are shared."""
+    return {key: _copied_value(value) for key, value in metadata.items()}
+
+
+def _copied_value(value: Any) -> Any:
+    try:
+        return deepcopy(value)
+    except Exception:  # noqa: BLE001 - it is anybody's value, and the texts are pruned already
+        return value
 
 
 def best(outcomes: Sequence[Outcome], *, reorder: bool, top_n: int | None) -> list[int]:

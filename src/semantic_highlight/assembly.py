@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from semantic_highlight.types import (
     HighlightedDocument,
@@ -24,26 +24,31 @@ class Assembler:
     Attributes:
         counter: Counts tokens.
         gap: What stands for a dropped run, for example ``" […] "``; used only where it is shorter than
-            the run. Empty for nothing.
+            the run and counts fewer tokens. Empty for nothing.
     """
 
     counter: TokenCounter
     gap: str = ""
+    # A budget lays the same documents out many times.
+    _originals: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def pieces(self, document: HighlightedDocument, keep: Sequence[bool]) -> tuple[Piece, ...]:
-        """Return the runs of the pruned text: maximal kept slices, and gap marks between them."""
-        pieces = []
-        offset = 0
+        """Return the runs of the pruned text: maximal kept slices, and gap marks between them.
+
+        The marks never make it cost more tokens than the original: where they would, there are none.
+        The slices alone can cost more only if the counter counts a part of the text higher than the whole,
+        as a tokenizer may where the splitter cuts inside a token.
+        """
         runs = _runs(document, completed(document, keep))
-        for start, end, is_gap in _with_gaps(document.text, runs, self.gap):
-            text = self.gap if is_gap else document.text[start:end]
-            pieces.append(Piece(offset, text, start, end, is_gap))
-            offset += len(text)
-        return tuple(pieces)
+        pieces = self._laid_out(document.text, runs, self.gap)
+        # A text may count more than its parts, so marks that save tokens one by one need not do so together.
+        if any(piece.is_gap for piece in pieces) and self._tokens(pieces) > self._before(document):
+            return self._laid_out(document.text, runs, "")
+        return pieces
 
     def size(self, document: HighlightedDocument, keep: Sequence[bool]) -> int:
         """Return the tokens of the pruned text, counted whole."""
-        return self.counter.count("".join(piece.text for piece in self.pieces(document, keep)))
+        return self._tokens(self.pieces(document, keep))
 
     def prune(self, document: HighlightedDocument, keep: Sequence[bool], *, selector: str) -> PrunedDocument:
         """Return the document with only the sentences of ``keep`` and what must stand beside them.
@@ -56,8 +61,8 @@ class Assembler:
         done = completed(document, keep)
         pieces = self.pieces(document, done)
         savings = Savings(
-            tokens_before=self.counter.count(document.text),
-            tokens_after=self.counter.count("".join(piece.text for piece in pieces)),
+            tokens_before=self._before(document),
+            tokens_after=self._tokens(pieces),
             token_counter=self.counter.name,
             exact=self.counter.exact,
         )
@@ -69,6 +74,27 @@ class Assembler:
             document.text, pieces, sentences, document.relevance, savings, document.model, selector
         )
 
+    def _before(self, document: HighlightedDocument) -> int:
+        if document.text not in self._originals:
+            self._originals[document.text] = self.counter.count(document.text)
+        return self._originals[document.text]
+
+    def _tokens(self, pieces: Sequence[Piece]) -> int:
+        return self.counter.count("".join(piece.text for piece in pieces))
+
+    def _laid_out(self, text: str, runs: Sequence[tuple[int, int]], gap: str) -> tuple[Piece, ...]:
+        def saves(dropped: str) -> bool:
+            # Characters are compared too, so that the pruned text is never longer than the original.
+            return 0 < len(gap) < len(dropped) and self.counter.count(gap) < self.counter.count(dropped)
+
+        pieces = []
+        offset = 0
+        for start, end, is_gap in _with_gaps(text, runs, gap, saves):
+            shown = gap if is_gap else text[start:end]
+            pieces.append(Piece(offset, shown, start, end, is_gap))
+            offset += len(shown)
+        return tuple(pieces)
+
 
 def completed(document: HighlightedDocument, keep: Sequence[bool]) -> list[bool]:
     """Return ``keep`` with what must stand beside a kept sentence.
@@ -79,8 +105,12 @@ def completed(document: HighlightedDocument, keep: Sequence[bool]) -> list[bool]
     blank = [span.is_blank(document.text) for span in document.spans]
     if all(blank):
         return [True] * len(blank)
-    done = [kept and not empty for kept, empty in zip(keep, blank, strict=True)]
-    _keep_table_headers(document, done)
+    # A selector may count in numpy, whose booleans are not JSON.
+    done = [bool(kept) and not empty for kept, empty in zip(keep, blank, strict=True)]
+    for row, header in table_headers(document).items():
+        if done[row]:
+            for line in header:
+                done[line] = True
     before = _carried(done, blank)
     after = _carried(done[::-1], blank[::-1])[::-1]
     return [
@@ -89,7 +119,9 @@ def completed(document: HighlightedDocument, keep: Sequence[bool]) -> list[bool]
     ]
 
 
-def _keep_table_headers(document: HighlightedDocument, done: list[bool]) -> None:
+def table_headers(document: HighlightedDocument) -> dict[int, list[int]]:
+    """Return the index of every table row with the indices of its header's lines, which stand beside it."""
+    headers: dict[int, list[int]] = {}
     header: list[int] = []
     previous = None
     for index, span in enumerate(document.spans):
@@ -97,10 +129,10 @@ def _keep_table_headers(document: HighlightedDocument, done: list[bool]) -> None
             header = [*header, index] if previous == "table_header" else [index]
         elif span.kind != "table_row":
             header = []
-        elif done[index]:
-            for line in header:
-                done[line] = True
+        else:
+            headers[index] = header
         previous = span.kind
+    return headers
 
 
 def _carried(done: Sequence[bool], blank: Sequence[bool]) -> list[bool]:
@@ -123,19 +155,24 @@ def _runs(document: HighlightedDocument, done: Sequence[bool]) -> list[tuple[int
     return runs
 
 
-def _with_gaps(text: str, runs: Sequence[tuple[int, int]], gap: str) -> Iterator[tuple[int, int, bool]]:
-    """Yield ``(start, end, is_gap)``: the runs, reaching back over the white space they need, and marks."""
+def _with_gaps(
+    text: str, runs: Sequence[tuple[int, int]], gap: str, saves: Callable[[str], bool]
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield ``(start, end, is_gap)``: the runs, reaching back over the white space they need, and marks.
+
+    A dropped text gets a mark where it ``saves``.
+    """
     at = 0
     written = ""
     for start, end in runs:
         space = at + len(text[at:start].rstrip())
-        if 0 < len(gap) < space - at:
+        if saves(text[at:space]):
             yield at, space, True
             written = gap
         begin = space if _needs(text[space:start], written) else start
         yield begin, end, False
         at, written = end, text[end - 1]
-    if runs and 0 < len(gap) < len(text) - at:
+    if runs and saves(text[at:]):
         yield at, len(text), True
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import InputError, ScoringError, SemanticHighlightError
 from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.selection import Selector, Threshold
-from semantic_highlight.selection.base import check_selector
+from semantic_highlight.selection.base import check_selector, chosen
 from semantic_highlight.splitting import split
 from semantic_highlight.tokens import as_counter
 from semantic_highlight.types import (
@@ -42,7 +43,7 @@ class Highlighter:
         selector: Which sentences to keep; by default those above the scorer's own threshold.
         counter: What counts tokens: the name of a tiktoken encoding, a function, or a counter.
         gap: What stands for dropped sentences, for example ``" […] "``; used only where it is shorter
-            than what it stands for.
+            than what it stands for and counts fewer tokens.
         calibration: A threshold fitted to your own examples, or the path of its file, instead of the
             scorer's own; ``semantic-highlight calibrate`` makes one.
 
@@ -173,13 +174,11 @@ class Highlighter:
         Raises:
             InputError: If the selector cannot be used, or returns anything but a flag for each sentence.
         """
-        chosen = selector if selector is not None else self.default_selector
-        check_selector("the selector", chosen)
+        using = selector if selector is not None else self.default_selector
+        check_selector("the selector", using)
         assembler = Assembler(self.counter, self.gap)
-        masks = chosen.select(documents, assembler)
-        if [len(mask) for mask in masks] != [len(document.spans) for document in documents]:
-            raise InputError(f"{chosen!r} must return one flag for every span of every document")
-        name = repr(chosen)
+        masks = chosen(using, documents, assembler)
+        name = repr(using)
         return [
             assembler.prune(document, mask, selector=name)
             for document, mask in zip(documents, masks, strict=True)
@@ -255,17 +254,29 @@ def calibrated(
     return Threshold(loaded.threshold)
 
 
-def _fault(scored: Sequence[DocumentScores], spans: Sequence[Sequence[Span]]) -> str | None:
+def _fault(scored: Sequence[object], spans: Sequence[Sequence[Span]]) -> str | None:
     """Say what is wrong with the scores, if anything."""
     if len(scored) != len(spans):
         return f"{len(scored)} documents for {len(spans)}"
     for scores, some in zip(scored, spans, strict=True):
+        if not isinstance(scores, DocumentScores):
+            return f"{reprlib.repr(scores)}: it must return one DocumentScores for every document"
+        if not isinstance(scores.sentences, Sized):
+            return f"{scores.sentences!r} for {len(some)} sentences: use a tuple with one score for each"
         if len(scores.sentences) != len(some):
             return f"{len(scores.sentences)} scores for {len(some)} sentences"
         for score in (*scores.sentences, scores.relevance):
-            if not 0.0 <= score <= 1.0:  # true of NaN
+            if not _is_score(score):
                 return f"{score!r}: a score is 0.0 to 1.0"
     return None
+
+
+def _is_score(value: Any) -> bool:
+    # Not by type: a scorer may count in numpy or torch. Strings are refused before ``float`` reads them.
+    try:
+        return not isinstance(value, str | bytes) and 0.0 <= float(value) <= 1.0  # false of NaN
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last of a torch tensor of several
+        return False
 
 
 def _check_input(query: str, texts: Sequence[str]) -> None:

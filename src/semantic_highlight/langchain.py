@@ -17,22 +17,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semantic_highlight.adapter import OnError, Outcome, Pruner, best, totals
+from semantic_highlight.adapter import OnError, Outcome, Pruner, best, copied_values, totals
 from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import InputError, MissingExtraError
-from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.record import KEY
-from semantic_highlight.selection import Selector
 
 try:
-    from langchain_core.callbacks import Callbacks, dispatch_custom_event
+    from langchain_core.callbacks import CallbackManager, Callbacks, dispatch_custom_event
     from langchain_core.documents import BaseDocumentCompressor, Document
     from langchain_core.runnables import Runnable, RunnableLambda
     from pydantic import ConfigDict, Field
+
+    from semantic_highlight.adapter_fields import HighlighterField, SelectorField
 except ModuleNotFoundError as error:
     raise MissingExtraError("langchain_core", "langchain") from error
 
@@ -61,10 +60,10 @@ class SemanticHighlightCompressor(BaseDocumentCompressor):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    highlighter: Highlighter | None = None
-    """What scores and prunes; the bundled model where None."""
+    highlighter: HighlighterField = None
+    """What scores and prunes; the bundled model where None. JSON can only describe one: pass it again."""
 
-    selector: Selector | None = None
+    selector: SelectorField = None
     """Which sentences to keep, for example ``TokenBudget(800)``; the highlighter's own where None."""
 
     calibration: Calibration | str | Path | None = None
@@ -161,7 +160,7 @@ class SemanticHighlightCompressor(BaseDocumentCompressor):
 
 
 def _copied(document: Document, outcome: Outcome) -> Document:
-    metadata = {**deepcopy(document.metadata), KEY: outcome.record}
+    metadata = {**copied_values(document.metadata), KEY: outcome.record}
     return document.model_copy(update={"page_content": outcome.text, "metadata": metadata})
 
 
@@ -173,6 +172,10 @@ def dispatch_savings(outcomes: Sequence[Outcome], callbacks: Callbacks | None = 
         callbacks: Where it goes; where None, to the run this is called in, if any.
     """
     if not outcomes:
+        return
+    if isinstance(callbacks, list):
+        # A list of handlers belongs to no run, and dispatch_custom_event asks for one.
+        CallbackManager.configure(callbacks).on_custom_event(KEY, totals(outcomes))
         return
     try:
         dispatch_custom_event(KEY, totals(outcomes), config={"callbacks": callbacks})

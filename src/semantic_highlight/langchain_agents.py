@@ -13,13 +13,13 @@ The edit prunes what the model is about to read, so the state keeps the full tex
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semantic_highlight.adapter import OnError, Pruner, default_highlighter
+from semantic_highlight.adapter import OnError, Pruner, copied_values, default_highlighter
 from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import InputError, MissingExtraError
 from semantic_highlight.highlighter import Highlighter
@@ -117,7 +117,8 @@ class ToolResultPruning:
         for index, outcome in zip(texts, outcomes, strict=True):
             block = blocks[index]
             blocks[index] = outcome.text if isinstance(block, str) else {**block, "text": outcome.text}
-        metadata = {**deepcopy(message.response_metadata), KEY: [outcome.record for outcome in outcomes]}
+        records = [outcome.record for outcome in outcomes]
+        metadata = {**copied_values(message.response_metadata), KEY: records}
         pruned = blocks[0] if isinstance(content, str) else blocks
         return message.model_copy(update={"content": pruned, "response_metadata": metadata})
 
@@ -131,6 +132,13 @@ class SemanticHighlightMiddleware(ToolResultPruning, AgentMiddleware[Any, Any, A
 
     Options and what passes untouched: see :class:`ToolResultPruning`; a ``Command`` does too.
     """
+
+    @property
+    def name(self) -> str:
+        """The class with the tools it is for: an agent refuses two middleware of one name."""
+        excluded = [f"-{tool}" for tool in sorted(self.exclude_tools)]
+        tools = [*sorted(self.include_tools or ()), *excluded]
+        return f"{type(self).__name__}[{', '.join(tools)}]" if tools else type(self).__name__
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]

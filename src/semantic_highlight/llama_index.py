@@ -10,18 +10,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
-from semantic_highlight.adapter import KeepAllIfEmpty, OnError, Outcome, Pruner, totals
+from semantic_highlight.adapter import KeepAllIfEmpty, OnError, Outcome, Pruner, copied_values, totals
 from semantic_highlight.calibration import Calibration, as_calibration
 from semantic_highlight.errors import MissingExtraError
-from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.record import KEY
 from semantic_highlight.selection import MinKept, Selector
-from semantic_highlight.selection.plain import from_plain, to_plain
 from semantic_highlight.tool_calls import plain_query
 
 try:
@@ -38,7 +36,9 @@ try:
     )
     from llama_index_instrumentation import get_dispatcher
     from llama_index_instrumentation.base import BaseEvent
-    from pydantic import ConfigDict, field_serializer, field_validator
+    from pydantic import ConfigDict, model_validator
+
+    from semantic_highlight.adapter_fields import HighlighterField, SelectorField
 except ModuleNotFoundError as error:
     raise MissingExtraError("llama_index.core", "llama-index") from error
 
@@ -111,11 +111,11 @@ class SemanticHighlightPostprocessor(BaseNodePostprocessor):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    highlighter: Highlighter | None = None
+    highlighter: HighlighterField = None
     """What scores and prunes; the bundled model where None. ``to_dict`` can only describe one: pass it
     again, ``from_dict(data, highlighter=...)``."""
 
-    selector: Selector | None = None
+    selector: SelectorField = None
     """Which sentences to keep, for example ``TokenBudget(800)``; the highlighter's own where None."""
 
     calibration: Calibration | str | Path | None = None
@@ -139,33 +139,20 @@ class SemanticHighlightPostprocessor(BaseNodePostprocessor):
         """The name under which LlamaIndex serialises it."""
         return "SemanticHighlightPostprocessor"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_class_name(cls, data: Any) -> Any:
+        # LlamaIndex writes it into every JSON, and only its from_dict takes it out again.
+        if isinstance(data, dict) and data.get("class_name") == cls.class_name():
+            return {name: value for name, value in data.items() if name != "class_name"}
+        return data
+
     def model_post_init(self, context: Any, /) -> None:
         """Check the options that pydantic cannot."""
         super().model_post_init(context)
         if self.calibration is not None:
             self.calibration = as_calibration(self.calibration)
         self._pruner()
-
-    @field_serializer("highlighter")
-    def _describe_highlighter(self, highlighter: Highlighter | None) -> str | None:
-        return None if highlighter is None else highlighter.scorer.name
-
-    @field_validator("highlighter", mode="before")
-    @classmethod
-    def _refuse_description(cls, value: object) -> object:
-        if isinstance(value, str):
-            msg = f"the highlighter {value} was described, not saved: from_dict(data, highlighter=...)"
-            raise ValueError(msg)  # noqa: TRY004 - pydantic reports a ValueError with its field
-        return value
-
-    @field_serializer("selector")
-    def _selector_to_plain(self, selector: Selector | None) -> dict[str, Any] | str | None:
-        return None if selector is None else to_plain(selector)
-
-    @field_validator("selector", mode="before")
-    @classmethod
-    def _selector_from_plain(cls, value: Any) -> Any:
-        return from_plain(value) if isinstance(value, dict | str) else value
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for pickle.
@@ -226,19 +213,40 @@ def _text(node: BaseNode) -> str | None:
 
 def _copied(scored: NodeWithScore, outcome: Outcome) -> NodeWithScore:
     original = scored.node
-    # The embedding is never edited in place and is most of a node: only it is shared.
-    node = deepcopy(original, {id(original.embedding): original.embedding})
-    record = dict(outcome.record)
-    if outcome.text != original.get_content(MetadataMode.NONE):
+    # The embedding is never edited in place and is most of a node: it is shared.
+    memo: dict[int, Any] = {id(original.embedding): original.embedding}
+    memo |= {id(metadata): copied_values(metadata) for metadata in _metadata(original)}
+    node = deepcopy(original, memo)
+    changed = outcome.text != original.get_content(MetadataMode.NONE)
+    record = {**outcome.record, **_lost_offsets(original, changed=changed)}
+    if changed:
         _set_text(node, outcome.text)
         if isinstance(node, TextNode):
-            record |= {"start_char_idx": node.start_char_idx, "end_char_idx": node.end_char_idx}
             node.start_char_idx = node.end_char_idx = None
     node.metadata = {**node.metadata, KEY: record}
     # New lists: nodes that were made together may share theirs.
     node.excluded_llm_metadata_keys = [*dict.fromkeys([*node.excluded_llm_metadata_keys, KEY])]
     node.excluded_embed_metadata_keys = [*dict.fromkeys([*node.excluded_embed_metadata_keys, KEY])]
     return scored.model_copy(update={"node": node})
+
+
+def _metadata(node: BaseNode) -> Iterator[dict[str, Any]]:
+    """Yield the metadata of a node and of the relationships, where LlamaIndex's splitters repeat it."""
+    yield node.metadata
+    for related in node.relationships.values():
+        yield from (one.metadata for one in (related if isinstance(related, list) else [related]))
+
+
+def _lost_offsets(node: BaseNode, *, changed: bool) -> dict[str, Any]:
+    """Return the offsets that a node had before it was pruned first, where it no longer has them."""
+    if not isinstance(node, TextNode):
+        return {}
+    own = {"start_char_idx": node.start_char_idx, "end_char_idx": node.end_char_idx}
+    if any(value is not None for value in own.values()):
+        return own if changed else {}
+    previous = node.metadata.get(KEY)
+    earlier = {key: previous[key] for key in own if key in previous} if isinstance(previous, Mapping) else {}
+    return {**own, **earlier} if changed else earlier
 
 
 def _set_text(node: BaseNode, text: str) -> None:

@@ -166,9 +166,9 @@ def parse_record(row: Any) -> Record:
     if spans and any(one[1] > other[0] for one, other in pairwise(spans)):
         raise InputError("field 'sentence_spans' is not in order: give sentences as they stand, apart")
     return Record(
-        id=str(row.get("id", "")),
-        dataset=str(row.get("dataset", "")),
-        lang=str(row.get("lang", "")),
+        id=_name(row, "id"),
+        dataset=_name(row, "dataset"),
+        lang=_name(row, "lang"),
         query=query,
         context=context,
         title=_optional_text(row, "title"),
@@ -203,6 +203,11 @@ def _text(row: dict[str, Any], field: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"field {field!r} is {value!r}: give a text that is not blank")
     return value
+
+
+def _name(row: dict[str, Any], field: str) -> str:
+    value = row.get(field)
+    return "" if value is None else str(value)
 
 
 def _optional_text(row: dict[str, Any], field: str) -> str | None:

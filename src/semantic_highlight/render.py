@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 Mark = tuple[int, int, float, bool]
 """``(start, end, score, kept)``: code points of the text, a score in [0, 1], and whether it is kept."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# A carriage return alone would let the text overwrite its line; before a line feed it is a line break.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 _KEPT, _DROPPED, _RESET = "\x1b[1;32m", "\x1b[2;9m", "\x1b[0m"  # bold green; faint and struck through
 
 
@@ -93,7 +94,8 @@ def _html_mark(piece: str, score: float, kept: bool) -> str:  # noqa: FBT001 - t
 def _terminal_mark(piece: str, _score: float, kept: bool) -> str:  # noqa: FBT001 - the painter's signature
     style = _KEPT if kept else _DROPPED
     return "".join(
-        f"{style}{_harmless(line)}{_RESET}" if line.strip() else line for line in re.split(r"(\n)", piece)
+        f"{style}{_harmless(line)}{_RESET}" if line.strip() else _harmless(line)
+        for line in re.split(r"(\r?\n)", piece)
     )
 
 

@@ -7,7 +7,7 @@ import logging
 import operator
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,8 +85,19 @@ def _counter_from(encoding: str, allow_download: bool) -> TiktokenCounter:  # no
     return TiktokenCounter(encoding, allow_download=allow_download)
 
 
+_SLICE = 100_000
+"""Characters that tiktoken is given at once of a text that is too much for it as a whole."""
+
+# No piece that an encoding's pattern cuts off has a space after a character that is none, so that cutting
+# there changes no count.
+_CUT = re.compile(r".*\S(?= )", re.DOTALL)
+
+
 class EncodingCounter:
     """Counts with a loaded tiktoken encoding.
+
+    tiktoken cannot take some long texts, such as a million spaces in a row. They are counted in slices,
+    each of which may be a token off where it has no space to be cut at.
 
     Args:
         encoding: A ``tiktoken.Encoding``.
@@ -103,8 +114,39 @@ class EncodingCounter:
         return self._encoding.name
 
     def count(self, text: str) -> int:
-        """Return the number of tokens of ``text``."""
-        return len(self._encoding.encode_ordinary(text))
+        """Return the number of tokens of ``text``.
+
+        Raises:
+            InputError: If tiktoken cannot count it, not even in slices.
+        """
+        tokens = self._count(text)
+        return sum(map(self._count_slice, _slices(text))) if tokens is None else tokens
+
+    def _count_slice(self, text: str) -> int:
+        tokens = self._count(text)
+        if tokens is None:
+            raise InputError(f"tiktoken cannot count the tokens of {text[:50]!r}...: use another counter")
+        return tokens
+
+    def _count(self, text: str) -> int | None:
+        """Return the number of tokens, None where tiktoken panics."""
+        try:
+            return len(self._encoding.encode_ordinary(text))
+        except BaseException as error:
+            # pyo3's PanicException derives from BaseException and cannot be imported; interrupts must pass.
+            if type(error).__name__ != "PanicException":
+                raise
+            return None
+
+
+def _slices(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + _SLICE
+        if end < len(text) and (found := _CUT.match(text, start, end)):
+            end = found.end()
+        yield text[start:end]
+        start = end
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,11 @@ class RememberingScorer:
         """The threshold of the scorer within."""
         return self._scorer.default_threshold
 
+    @property
+    def default_selector(self) -> Any:
+        """The selector of the scorer within; None where it has none."""
+        return getattr(self._scorer, "default_selector", None)
+
     def score(
         self, query: str, texts: Sequence[str], spans: Sequence[Sequence[Span]]
     ) -> list[DocumentScores]:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -37,6 +38,43 @@ def test_version(capsys):
         pytest.skip("the package is not installed")
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"semantic-highlight {installed}\n"
+
+
+def start(redirection, *arguments, **environment):
+    """Run the program as ``sh`` does with a redirection."""
+    code = "from semantic_highlight.cli import main; raise SystemExit(main())"
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [
+        ("</dev/null >&-", b"the output cannot be written: standard output is closed; leave it open"),
+        ("<&-", b"- cannot be read: standard input is closed; give a file"),
+    ],
+)
+def test_a_closed_stream_is_refused_in_one_line(redirection, reason):
+    done = start(redirection, "prune", "battery", "-", "--model", "lexical")
+    assert (done.returncode, done.stderr) == (2, b"semantic-highlight: " + reason + b"\n")
+
+
+def test_where_standard_error_is_closed_the_rest_works():
+    done = start("</dev/null 2>&-", "prune", "battery", "-", "--model", "lexical")
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_a_name_that_the_output_cannot_show_is_escaped(tmp_path):
+    source, target = tmp_path / "数据.jsonl", tmp_path / "出.jsonl"
+    source.write_text('{"query": "q", "context": "c"}\n', encoding="utf-8")
+    done = start("", "records", str(source), str(target), PYTHONIOENCODING="cp1252", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u51fa.jsonl: 1 records" in done.stdout
+    assert target.exists()
 
 
 @pytest.mark.parametrize("arguments", [["frobnicate"], ["--frobnicate"], ["demo", "--model", "nowhere"]])

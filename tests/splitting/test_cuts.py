@@ -47,6 +47,17 @@ def test_code_is_not_cut_inside_a_line():
     assert all(piece.endswith(("\n", "```")) for piece in pieces(code))
 
 
+@pytest.mark.parametrize("length", [993, 994])
+def test_no_cut_parts_a_windows_line_break(length):
+    first = "```\r\n" + "x" * length + "\r\n"  # 994 puts the limit between \r and \n
+    assert pieces(first + "y" * 1000 + "\r\n```\r\n")[0] == first
+
+
+def test_a_windows_line_break_is_no_blank_line():
+    code = "```\r\n" + ("x" * 96 + "\r\n") * 8 + "\r\n" + ("y" * 96 + "\r\n") * 8 + "```\r\n"
+    assert pieces(code)[0] == "```\r\n" + ("x" * 96 + "\r\n") * 8 + "\r\n"
+
+
 def test_a_long_table_row_is_cut_and_stays_a_row():
     text = "| a | b |\n|---|---|\n| " + "word " * 600 + "| 2 |\n"
     kinds = [span.kind for span in split(text)]

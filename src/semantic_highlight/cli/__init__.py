@@ -6,9 +6,12 @@ one line on standard error that says why; 130 interrupted.
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,12 +68,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Instead of the process's own.
     """
+    _make_usable()
     try:
         return app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0
     except typer.TyperException as error:
         return _refused(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help")
     except SemanticHighlightError as error:
         return _refused(str(error))
+
+
+def _make_usable() -> None:
+    # What a terminal cannot show is no reason to fail after the work is done.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stderr is None:  # it was closed, by 2>&-
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 
 
 def _refused(reason: str) -> int:

@@ -39,7 +39,7 @@ Around = Annotated[
 Fitted = Annotated[
     Path | None, typer.Option(help="Keep what scores above the threshold of a file of calibrate.")
 ]
-Gap = Annotated[str, typer.Option(help="What stands for dropped sentences, as ' […] '.")]
+Gap = Annotated[str, typer.Option(help="What stands for dropped sentences where that is shorter: ' […] '.")]
 Encoding = Annotated[str, typer.Option(help="What counts tokens: an encoding of tiktoken.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Read JSONL whatever a file's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object a document, with its savings.")]

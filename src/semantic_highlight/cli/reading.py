@@ -53,6 +53,8 @@ def read_documents(files: Sequence[str], *, jsonl: bool = False) -> list[InputDo
 
 
 def _content(file: str) -> bytes:
+    if file == STANDARD_INPUT and sys.stdin is None:
+        raise InputError(f"{file} cannot be read: standard input is closed; give a file")
     try:
         return sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null character in the name

@@ -63,9 +63,11 @@ def write(text: str) -> None:
     """Write to standard output, in UTF-8 whatever the terminal's own encoding.
 
     Raises:
-        InputError: If standard output takes no more, for example because the disk is full.
+        InputError: If standard output is closed or takes no more, for example because the disk is full.
         BrokenPipeError: If whoever read it went away; typer ends the process then, quietly.
     """
+    if sys.stdout is None:
+        raise InputError("the output cannot be written: standard output is closed; leave it open")
     # Half a surrogate pair, which JSON can hold and UTF-8 cannot, goes out as the \\ud83d it came as.
     content = text.encode("utf-8", "backslashreplace")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any, Protocol, runtime_checkable
@@ -47,6 +48,25 @@ class Policy:
 def _shown(value: Any) -> str:
     # The repr of a function carries an address, which would differ from run to run.
     return getattr(value, "__qualname__", None) or repr(value)
+
+
+def chosen(selector: Selector, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
+    """Return what ``selector`` keeps, as new lists of plain booleans.
+
+    Raises:
+        InputError: If it returns anything but one flag for every span of every document.
+    """
+    returned = selector.select(documents, assembler)
+    try:
+        masks = [[bool(flag) for flag in mask] for mask in returned]
+    except (TypeError, ValueError):  # not nested, or an array in the place of a flag
+        masks = None
+    if masks is None or list(map(len, masks)) != [len(document.spans) for document in documents]:
+        raise InputError(
+            f"{selector!r} returned {reprlib.repr(returned)}: "
+            "a selector must return one flag for every span of every document"
+        )
+    return masks
 
 
 def ranked(documents: Sequence[HighlightedDocument], among: Masks | None = None) -> list[Place]:

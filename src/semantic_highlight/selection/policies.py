@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semantic_highlight.assembly import Assembler
+from semantic_highlight.assembly import Assembler, completed, table_headers
 from semantic_highlight.selection.base import (
     Masks,
     Place,
@@ -16,6 +16,7 @@ from semantic_highlight.selection.base import (
     check_count,
     check_selector,
     check_share,
+    chosen,
     masks_of,
     ranked,
 )
@@ -126,16 +127,19 @@ class TargetCompression(Policy):
 def _fitted(
     documents: Sequence[HighlightedDocument], budget: int, among: Selector | None, assembler: Assembler
 ) -> Masks:
-    allowed = among.select(documents, assembler) if among is not None else None
+    allowed = chosen(among, documents, assembler) if among is not None else None
     order = ranked(documents, allowed)
 
     def cost(taken: int) -> int:
         masks = masks_of(documents, order[:taken])
         return sum(map(assembler.size, documents, masks))
 
-    # The cost grows with what is taken, so the first sentence that does not fit is found by bisection:
-    # about ten countings of the kept text instead of one for every sentence.
-    taken = bisect_right(range(len(order) + 1), budget, key=cost) - 1
+    # The last sentences can take more gap marks away than they cost, so all may fit where fewer do not.
+    if cost(len(order)) <= budget:
+        return masks_of(documents, order)
+    # Marks aside the cost grows with what is taken, so the first sentence that does not fit is found by
+    # bisection: about ten countings of the kept text instead of one for every sentence.
+    taken = bisect_right(range(len(order)), budget, key=cost) - 1
     if taken < 0:
         return masks_of(documents, [])
     masks = masks_of(documents, order[:taken])
@@ -153,14 +157,19 @@ def _fill(
     """Add to ``masks`` every place, in order, for which there is still room."""
     sizes = list(map(assembler.size, documents, masks))
     room = budget - sum(sizes)
+    headers = list(map(table_headers, documents))
+    kept = list(map(completed, documents, masks))
     for i, j in places:
-        # A sentence that is too long by itself is not worth counting the whole document for.
-        if assembler.counter.count(documents[i].spans[j].of(documents[i].text)) > room:
+        # What is too long by itself, a table row with its header, is not worth counting the document for.
+        lines = [line for line in headers[i].get(j, ()) if not kept[i][line]]
+        added = "".join(documents[i].spans[line].of(documents[i].text) for line in (*lines, j))
+        if assembler.counter.count(added) > room:
             continue
         masks[i][j] = True
         size = assembler.size(documents[i], masks[i])
         if size - sizes[i] <= room:
             room -= size - sizes[i]
             sizes[i] = size
+            kept[i] = completed(documents[i], masks[i])
         else:
             masks[i][j] = False

@@ -19,6 +19,7 @@ from semantic_highlight.selection.base import (
     check_count,
     check_selector,
     check_share,
+    chosen,
     ranked,
     sentence_indices,
 )
@@ -46,7 +47,7 @@ class Neighbours(Policy):
 
     def select(self, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
         """Keep what ``inner`` keeps and ``n`` sentences before and after each."""
-        masks = self.inner.select(documents, assembler)
+        masks = chosen(self.inner, documents, assembler)
         return [self._widened(document, mask) for document, mask in zip(documents, masks, strict=True)]
 
     def _widened(self, document: HighlightedDocument, mask: list[bool]) -> list[bool]:
@@ -84,7 +85,7 @@ class KeepLeading(Policy):
 
     def select(self, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
         """Keep what ``inner`` keeps and the first ``n`` sentences."""
-        masks = [list(mask) for mask in self.inner.select(documents, assembler)]
+        masks = chosen(self.inner, documents, assembler)
         for document, mask in zip(documents, masks, strict=True):
             if self.always or any(mask):
                 for index in sentence_indices(document)[: self.n]:
@@ -110,7 +111,7 @@ class KeepHeadings(Policy):
 
     def select(self, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
         """Keep what ``inner`` keeps and the headings over it."""
-        masks = [list(mask) for mask in self.inner.select(documents, assembler)]
+        masks = chosen(self.inner, documents, assembler)
         for document, mask in zip(documents, masks, strict=True):
             heading = None
             for index, span in enumerate(document.spans):
@@ -152,7 +153,7 @@ class MustKeep(Policy):
         """Keep what ``inner`` keeps and every sentence that matches."""
         pattern = self.pattern
         matches = pattern if callable(pattern) else re.compile(pattern).search
-        masks = [list(mask) for mask in self.inner.select(documents, assembler)]
+        masks = chosen(self.inner, documents, assembler)
         for document, mask in zip(documents, masks, strict=True):
             for index in sentence_indices(document):
                 mask[index] = mask[index] or bool(matches(document.spans[index].of(document.text)))
@@ -187,7 +188,7 @@ class MinKept(Policy):
 
     def select(self, documents: Sequence[HighlightedDocument], assembler: Assembler) -> Masks:
         """Keep what ``inner`` keeps and the best of the rest until there are enough."""
-        masks = [list(mask) for mask in self.inner.select(documents, assembler)]
+        masks = chosen(self.inner, documents, assembler)
         for document, mask in zip(documents, masks, strict=True):
             self._top_up([document], [mask], self.per_document)
         self._top_up(documents, masks, self.per_query)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-_NEWLINE = r"(?:\r\n?|\n)"
+# "\r\n?" could give the "\n" back, and every Windows line break would be two: a blank line.
+_NEWLINE = r"(?:\r\n|\r(?!\n)|\n)"
 PROSE_CUTS = tuple(map(re.compile, (rf"{_NEWLINE}\s*", r"[；;]\s*", r"[，,、：:]\s*", r"\s+")))
 CODE_CUTS = tuple(map(re.compile, (rf"{_NEWLINE}(?:[^\S\r\n]*{_NEWLINE})+", _NEWLINE, r"[;,]\s*", r"\s+")))
 """Places to cut at, the best first; the cut comes after the match."""
@@ -21,6 +22,8 @@ def cut(text: str, start: int, end: int, *, limit: int, places: Sequence[re.Patt
     while stop - start > limit:
         # The last piece is not left shorter than half the limit.
         high = start + min(limit, max(limit // 2, stop - start - limit // 2))
+        if text[high - 1 : high + 1] == "\r\n":  # one line break, which no cut may part
+            high += 1
         start = _place(text, max(start + 1, high - limit // 2), high, places)
         while start < stop and text[start].isspace() and places is PROSE_CUTS:
             start += 1
