@@ -71,7 +71,7 @@ class SemanticHighlightCompressor(BaseDocumentCompressor):
 
     keep_empty: bool = False
     """Whether documents of which nothing is kept stay, with an empty text, instead of being dropped. For a
-    context that is never empty pass a selector that sees to it, ``MinKept(Threshold(0.15))``."""
+    context that is never empty pass a selector that sees to it, ``MinKept(Threshold(0.14))``."""
 
     reorder: bool = False
     """Whether the most relevant document comes first instead of keeping the retriever's order."""

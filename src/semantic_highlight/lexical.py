@@ -59,15 +59,17 @@ class LexicalScorer:
         self, query: str, texts: Sequence[str], spans: Sequence[Sequence[Span]]
     ) -> list[DocumentScores]:
         """Score every span of every text; the relevance of a text is its best sentence's score."""
-        wanted = tuple(sorted(set(_terms(query))))
+        asked = terms(query)
         return [
-            self._score_document(wanted, [_terms(span.of(text)) for span in document])
+            self.score_terms(asked, [terms(span.of(text)) for span in document])
             for text, document in zip(texts, spans, strict=True)
         ]
 
-    def _score_document(self, wanted: Sequence[str], sentences: Sequence[Sequence[str]]) -> DocumentScores:
+    def score_terms(self, query: Sequence[str], sentences: Sequence[Sequence[str]]) -> DocumentScores:
+        """Score the sentences of one document, all given as their :func:`terms`."""
+        wanted = tuple(sorted(set(query)))
         counts = [Counter(sentence) for sentence in sentences]
-        weights = {term: _idf(sum(term in count for count in counts), len(counts)) for term in wanted}
+        weights = {term: idf(sum(term in count for count in counts), len(counts)) for term in wanted}
         best = sum(weights.values()) * (self.k1 + 1)
         mean_length = sum(map(len, sentences)) / max(1, len(sentences)) or 1.0
         scores = []
@@ -79,22 +81,23 @@ class LexicalScorer:
         return DocumentScores(tuple(scores), max(scores, default=0.0))
 
 
-def _idf(containing: int, sentences: int) -> float:
+def idf(containing: int, sentences: int) -> float:
     """Lucene's form, which is never negative: ``ln(1 + (N - n + 0.5) / (n + 0.5))``, of n at least 1."""
     containing = max(containing, 1)
     return math.log(1 + (sentences - containing + 0.5) / (containing + 0.5))
 
 
-def _terms(text: str) -> list[str]:
-    terms: list[str] = []
+def terms(text: str) -> list[str]:
+    """Return what is matched of a text: lower-cased stems, and of Chinese single characters and pairs."""
+    found: list[str] = []
     for match in re.finditer(_WORDS, unicodedata.normalize("NFKC", text).lower()):
         word = match.group()
         if match["cjk"]:
-            terms += word
-            terms += (word[i : i + 2] for i in range(len(word) - 1))
+            found += word
+            found += (word[i : i + 2] for i in range(len(word) - 1))
         else:
-            terms.append(_stem(word))
-    return terms
+            found.append(_stem(word))
+    return found
 
 
 def _stem(word: str) -> str:

@@ -50,7 +50,11 @@ def test_a_window_by_hand(folder, tokenizer):
     assert window.tokens == (0, 8)
     # The sentence with the battery is the best match; the other one matches nothing.
     score = LexicalScorer().score("how long battery", [text], [spans])[0].sentences[0]
-    assert window.lexical.tolist() == [[0] * 5, pytest.approx([score, 1, 0, 0, 0]), [0, 0, 1, 0, 0]]
+    assert window.lexical.tolist() == [
+        [0] * 8,
+        pytest.approx([score, 1, 0, 0, 0, 0, 0, 0]),
+        [0, 0, 1, 0, 0, 1, 0, 0],
+    ]
 
 
 def test_a_long_query_keeps_its_first_tokens(folder, tokenizer):

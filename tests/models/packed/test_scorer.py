@@ -10,6 +10,7 @@ from contracts import ScorerContract
 from semantic_highlight.errors import CheckpointError
 from semantic_highlight.lexical import LexicalScorer
 from semantic_highlight.models import load_scorer
+from semantic_highlight.models.packed.word_matches import LEXICAL_FEATURES
 from semantic_highlight.splitting import split
 from semantic_highlight.types import Span
 
@@ -45,10 +46,12 @@ def hand_scores(network, folder, sentences):
     text = "".join(sentences)
     matches = LexicalScorer().score(QUERY, [text], [split(text)])[0].sentences
     relative = [0.0, *(match / max(matches) for match in matches), 0.0]
-    features = torch.zeros(1, len(matches) + 1, 5)
+    features = torch.zeros(1, len(matches) + 1, LEXICAL_FEATURES)
     for number, match in enumerate(matches, start=1):
         around = [relative[number], relative[number - 1], relative[number + 1], 0.0]
-        features[0, number] = torch.tensor([match, *around])
+        # One paragraph, and no word but those of the query stands in two of its sentences.
+        best_of_others = max(relative[:number] + relative[number + 1 :])
+        features[0, number] = torch.tensor([match, *around, best_of_others, 0.0, 0.0])
     inputs.append(features)
     with torch.inference_mode():
         logits = network(*inputs)[0][0].double().numpy()
