@@ -44,8 +44,8 @@ def export_onnx(loaded: LoadedCheckpoint, path: Path, *, int8: bool = False) -> 
     Args:
         loaded: A checkpoint on the CPU, in float32. Its attention is switched to plain products.
         path: The file to write; large weights go into a second one beside it.
-        int8: Whether the linear layers of the encoder are in int8: twice as fast on CPUs with VNNI, and every
-            score a little off. The heads stay as they are.
+        int8: Whether the linear layers of the encoder are in int8: half to two thirds of the time on CPUs
+            with VNNI, and every score a little off. The heads stay as they are.
 
     Raises:
         CheckpointError: If the network cannot be exported, or the graph does not compute what it does.
