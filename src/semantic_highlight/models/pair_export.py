@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import torch
 
 from semantic_highlight.errors import CheckpointError
@@ -48,18 +47,25 @@ def export_onnx(loaded: LoadedCheckpoint, path: Path, *, int8: bool = False) -> 
             with VNNI, and every score a little off. The heads stay as they are.
 
     Raises:
-        CheckpointError: If the network cannot be exported, or the graph does not compute what it does.
+        CheckpointError: If the network cannot be exported or does not stand int8, or the graph does not
+            compute what it does.
         MissingExtraError: If the exporter is not installed.
     """
     with TemporaryDirectory(dir=path.parent) as folder:
         exact = Path(folder) / path.name if int8 else path
         external, heads = _export_exact(loaded, exact)
         if int8:
+            import onnx  # the exporter has said by now if it is missing
+
             graph = onnx.load(exact)
             # Shapes are inferred anew, and ModernBERT's come out otherwise than the exporter noted them.
             del graph.graph.value_info[:]
-            quantise_linear(graph, path, excluded=heads, external=external)
-            _check_int8(loaded, path)
+            try:
+                quantise_linear(graph, path, excluded=heads, external=external)
+                _check_int8(loaded, path)
+            except BaseException:
+                path.unlink(missing_ok=True)  # a folder with a graph runs on it
+                raise
 
 
 def _export_exact(loaded: LoadedCheckpoint, path: Path) -> tuple[bool, list[str]]:
@@ -92,7 +98,6 @@ def _check_int8(loaded: LoadedCheckpoint, path: Path) -> None:
     found, wanted = (np.concatenate([side.ravel() for side in sides]) for sides in zip(*pairs, strict=True))
     correlation = float(np.corrcoef(found, wanted)[0, 1])
     if not correlation >= LEAST_CORRELATION:
-        path.unlink()
         raise CheckpointError(
             f"{loaded.traits.name} does not stand int8: its log-odds correlate by {correlation:.2f} with "
             f"those in float32, {LEAST_CORRELATION} is the least; convert it with --onnx alone"

@@ -16,7 +16,7 @@ from semantic_highlight.errors import InputError, SemanticHighlightError
 
 WAYS = {
     "engine": "this engine, from texts to scores",
-    "engine_int8": "the same, converted with --int8",
+    "engine_int8": "the same, --int8; its memory is the export's",
     "loop": "transformers, a document at a time",
     "loop_autograd": "the same, autograd on",
     "published": "as process(): autograd on, batches of 32",
