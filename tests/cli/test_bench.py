@@ -49,7 +49,8 @@ def test_forward_passes_alone_run_every_token_once(made):
 
 
 def test_a_worker_measures_time_and_memory():
-    found = worker.measure("engine", shape="tiny", documents=2, device="cpu", dtype="float32", threads=1)
+    options = {"shape": "tiny", "documents": 2, "device": "cpu", "dtype": "float32", "threads": 1}
+    found = worker.measure("engine", graph="", **options)
     assert found["wall_s"] > 0
     assert found["cpu_s"] > 0
     assert found["peak_mib"] > 100

@@ -15,6 +15,8 @@ from semantic_highlight.models import load_scorer
 from semantic_highlight.splitting import split
 
 torch = pytest.importorskip("torch")
+from semantic_highlight.models.loading import load_checkpoint  # noqa: E402 - they need torch
+from semantic_highlight.models.pair_export import export_onnx  # noqa: E402
 
 QUERY = "how long does the battery last?"
 TEXTS = [
@@ -72,6 +74,26 @@ def test_every_family_scores_the_same_on_onnx_runtime(family, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("family", ["opensearch", "modernbert", "xlm-roberta"])
+def test_a_graph_attends_by_one_operator_a_layer(family, tmp_path):
+    import onnx
+    import transformers
+
+    if transformers.__version__ < "5":
+        pytest.skip("transformers 4 has encoders whose attention cannot be replaced")
+    loaded = load_checkpoint(FAMILIES[family](tmp_path), device="cpu")
+    export_onnx(loaded, tmp_path / "model.onnx")
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    fused = [node for node in nodes if node.op_type == "MultiHeadAttention"]
+    assert len(fused) == loaded.network.body.config.num_hidden_layers
+    assert not [node for node in nodes if node.op_type == "Softmax"]
+    # Query, key, value; only sliding windows add something to their products.
+    kinds = getattr(loaded.network.body.config, "layer_types", ["full_attention"] * len(fused))
+    assert [len(node.input) > 3 for node in fused] == [kind == "sliding_attention" for kind in kinds]
+    assert loaded.network.body.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["modernbert", "xprovence-deep", "opensearch"])
 def test_int8_rounds_the_encoder_and_not_the_heads(family, tmp_path):
     import onnx
@@ -125,23 +147,21 @@ def test_an_exported_checkpoint_runs_without_torch(exported):
 
 @pytest.mark.slow
 def test_a_graph_that_is_refused_is_not_left_behind(exported, tmp_path, monkeypatch):
-    from semantic_highlight.models import onnx_export, pair_export
-    from semantic_highlight.models.loading import load_checkpoint
+    from semantic_highlight.models import onnx_export
 
     monkeypatch.setattr(onnx_export, "EXPORT_TOLERANCE", -1.0)
     with pytest.raises(CheckpointError, match="differs"):
-        pair_export.export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx")
+        export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
 def test_a_network_that_does_not_stand_int8_is_refused(exported, tmp_path, monkeypatch):
     from semantic_highlight.models import pair_export
-    from semantic_highlight.models.loading import load_checkpoint
 
     monkeypatch.setattr(pair_export, "LEAST_CORRELATION", 1.0)
     with pytest.raises(CheckpointError, match=r"does not stand int8: .* correlate by (0\.9|1\.0)"):
-        pair_export.export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx", int8=True)
+        export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx", int8=True)
     assert not list(tmp_path.iterdir())
 
 

@@ -17,9 +17,7 @@ Onnx = Annotated[
 ]
 Int8 = Annotated[
     bool,
-    typer.Option(
-        "--int8", help="The same in int8: some 40 % less time on CPUs with VNNI, scores a little off."
-    ),
+    typer.Option("--int8", help="The same in int8: half of the time on CPUs with VNNI, scores a little off."),
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hugging Face id.")]
 Accept = Annotated[

@@ -101,6 +101,7 @@ def quantise_linear(
         excluded: Names of ``MatMul`` nodes that stay as they are.
         external: Whether weights go into a file of their own beside it.
     """
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
@@ -112,7 +113,8 @@ def quantise_linear(
         reduce_range=True,
         weight_type=QuantType.QInt8,
         use_external_data_format=external,
-        extra_options={"MatMulConstBOnly": True},
+        # The type of what follows an operator of ONNX Runtime's own cannot be inferred.
+        extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from semantic_highlight.errors import CheckpointError
+from semantic_highlight.models.fused_attention import fused_attention
 from semantic_highlight.models.onnx_export import compare, export_program, quantise_linear, verify_graph
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def export_onnx(loaded: LoadedCheckpoint, path: Path, *, int8: bool = False) -> 
     """Export a network and compare the file with it.
 
     Args:
-        loaded: A checkpoint on the CPU, in float32. Its attention is switched to plain products.
+        loaded: A checkpoint on the CPU, in float32.
         path: The file to write; large weights go into a second one beside it.
-        int8: Whether the linear layers of the encoder are in int8: half to two thirds of the time on CPUs
+        int8: Whether the linear layers of the encoder are in int8: half of the time on CPUs
             with VNNI, and every score a little off. The heads stay as they are.
 
     Raises:
@@ -70,14 +71,12 @@ def export_onnx(loaded: LoadedCheckpoint, path: Path, *, int8: bool = False) -> 
 
 def _export_exact(loaded: LoadedCheckpoint, path: Path) -> tuple[bool, list[str]]:
     """Write the float32 graph; return whether it has a second file, and the names of the heads' products."""
-    network: Any = loaded.network
-    if hasattr(network.body, "set_attn_implementation"):
-        # What stands for scaled_dot_product_attention in a graph carries guards against NaN.
-        network.body.set_attn_implementation("eager")
+    network: PairNetwork = loaded.network  # type: ignore[assignment]
     model = _OneWindow(network).eval()
     most = loaded.traits.max_length
     sample = _sample(min(37, most), loaded, seed=0)
-    program = export_program(model, sample, longest=dict.fromkeys(sample, most))
+    with fused_attention(network.body):
+        program = export_program(model, sample, longest=dict.fromkeys(sample, most))
     external = sum(value.nbytes for value in network.state_dict().values()) > _MOST_INSIDE
     program.save(str(path), external_data=external)
     try:

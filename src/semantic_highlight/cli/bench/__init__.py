@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +18,7 @@ from semantic_highlight.errors import InputError, SemanticHighlightError
 
 WAYS = {
     "engine": "this engine, from texts to scores",
-    "engine_int8": "the same, --int8; its memory is the export's",
+    "engine_int8": "the same on ONNX Runtime, in int8",
     "loop": "transformers, a document at a time",
     "loop_autograd": "the same, autograd on",
     "published": "as process(): autograd on, batches of 32",
@@ -60,37 +62,37 @@ def bench(
 
 
 def _measured_in_turns(rounds: int, options: dict[str, Any]) -> list[dict[str, Any]]:
-    beside_int8 = options["device"] == "cpu" and options["dtype"] == "float32"
-    ways = [way for way in WAYS if way != ROUNDED or beside_int8]
-    results = []
-    for _ in range(rounds):
-        for way in list(ways):
-            try:
-                results.append(_measured(way, options))
-            except SemanticHighlightError as error:
-                # It needs the exporter, and an encoder which that can take.
-                if way != ROUNDED:
-                    raise
-                ways.remove(way)
-                typer.echo(f"left out: {error}", err=True)
-    return results
+    with TemporaryDirectory() as folder:
+        graph = Path(folder) / "model.onnx"
+        ways = [way for way in WAYS if way != ROUNDED or _exported(graph, options)]
+        return [
+            _in_process("measure", {"way": way, "graph": str(graph), **options}, threads=options["threads"])
+            for _ in range(rounds)
+            for way in ways
+        ]
 
 
-def _measured(way: str, options: dict[str, Any]) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-m",
-        "semantic_highlight.cli.bench.worker",
-        json.dumps({"way": way, **options}),
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": str(options["threads"]), "TOKENIZERS_PARALLELISM": "false"}
+def _exported(graph: Path, options: dict[str, Any]) -> bool:
+    """Write the int8 graph if it belongs here and can be made, or say why it is left out."""
+    if (options["device"], options["dtype"]) != ("cpu", "float32"):
+        return False
+    try:
+        _in_process("export", {"shape": options["shape"], "graph": str(graph)}, threads=options["threads"])
+    except SemanticHighlightError as error:
+        typer.echo(f"int8 is left out: {error}", err=True)
+        return False
+    return True
+
+
+def _in_process(task: str, arguments: dict[str, Any], *, threads: int) -> Any:
+    command = [sys.executable, "-m", "semantic_highlight.cli.bench.worker", task, json.dumps(arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - our own
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise SemanticHighlightError(f"the way {way!r} could not be measured: {reason}")
+        raise SemanticHighlightError(f"{arguments.get('way', task)!r} could not be measured: {reason}")
     # Some versions of tokenizers print a note of their own before.
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _report(results: list[dict[str, Any]], options: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,7 +20,7 @@ from semantic_highlight.highlighter import Highlighter
 from semantic_highlight.models import BUNDLED_FOLDER
 from semantic_highlight.models.encoder import TorchEncoder, plan_batches
 from semantic_highlight.models.family import LoadedCheckpoint, PairLayout, Traits
-from semantic_highlight.models.files import ONNX_NAME, TOKENIZER_NAME
+from semantic_highlight.models.files import TOKENIZER_NAME
 from semantic_highlight.models.network import PairNetwork
 from semantic_highlight.models.pair_export import export_onnx
 from semantic_highlight.models.pair_onnx import OnnxPairEngine
@@ -32,6 +30,7 @@ from semantic_highlight.splitting import split
 
 QUERY = "how long does the battery of the new model last after a full charge"
 WINDOW = 512
+NO_GRAPH = Path()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,14 @@ class Bench:
         tokenizer: Of the bundled model, with the pair template of the shape.
         traits: Of a checkpoint of this shape.
         texts: The documents, none longer than a window.
+        graph: What ``export_int8`` wrote, for the way that runs it.
     """
 
     network: PairNetwork
     tokenizer: Tokenizer
     traits: Traits
     texts: list[str]
+    graph: Path
 
     @property
     def device(self) -> torch.device:
@@ -56,7 +57,7 @@ class Bench:
         return next(self.network.parameters()).device
 
 
-def make_bench(shape: Shape, *, documents: int, device: str, dtype: str) -> Bench:
+def make_bench(shape: Shape, *, documents: int, device: str, dtype: str, graph: Path = NO_GRAPH) -> Bench:
     """Make the network and the documents; the same arguments make the same ones."""
     tokenizer = Tokenizer.from_file(str(BUNDLED_FOLDER / TOKENIZER_NAME))
     tokenizer.no_truncation()
@@ -85,7 +86,18 @@ def make_bench(shape: Shape, *, documents: int, device: str, dtype: str) -> Benc
     )
     network = _network(shape, tokenizer.get_vocab_size(), pad).to(device, getattr(torch, dtype))
     network.token_head.float()
-    return Bench(network, tokenizer, traits, _documents(tokenizer, documents))
+    return Bench(network, tokenizer, traits, _documents(tokenizer, documents), graph)
+
+
+def export_int8(shape: Shape, graph: Path) -> None:
+    """Write the network of a shape as ``convert --int8`` does.
+
+    Raises:
+        CheckpointError: If it cannot be exported.
+        MissingExtraError: If the exporter is not installed.
+    """
+    made = make_bench(shape, documents=0, device="cpu", dtype="float32")
+    export_onnx(LoadedCheckpoint(made.network, made.tokenizer, made.traits), graph, int8=True)
 
 
 def _network(shape: Shape, vocabulary: int, pad: int) -> PairNetwork:
@@ -144,17 +156,9 @@ def engine(bench: Bench) -> Run:
 
 def engine_int8(bench: Bench) -> Run:
     """The same on ONNX Runtime, with the graph that ``convert --int8`` writes."""
-    encoder = _int8_encoder(bench.network, bench.tokenizer, bench.traits)
+    encoder = OnnxPairEngine(bench.graph, workers=torch.get_num_threads())
     highlighter = Highlighter(PairScorer(lambda: PairModel(encoder, bench.tokenizer, bench.traits)))
     return lambda: [document.scores for document in highlighter.highlight(QUERY, bench.texts)]
-
-
-@lru_cache(1)  # the export takes longer than a run, and the warm-up needs it too
-def _int8_encoder(network: PairNetwork, tokenizer: Tokenizer, traits: Traits) -> OnnxPairEngine:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / ONNX_NAME
-        export_onnx(LoadedCheckpoint(network, tokenizer, traits), path, int8=True)
-        return OnnxPairEngine(path, workers=torch.get_num_threads())
 
 
 def bare(bench: Bench) -> Run:

@@ -1,4 +1,7 @@
-"""One way of scoring, timed in a process of its own: ``python -m semantic_highlight.cli.bench.worker``."""
+"""One way of scoring, timed in a process of its own, or the export that one of them needs.
+
+``python -m semantic_highlight.cli.bench.worker TASK ARGUMENTS``, of which the second is a JSON object.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from semantic_highlight.cli.bench.shapes import SHAPES
@@ -15,20 +20,30 @@ from semantic_highlight.cli.bench.shapes import SHAPES
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def measure(way: str, *, shape: str, documents: int, device: str, dtype: str, threads: int) -> dict[str, Any]:
+def measure(
+    way: str, *, graph: str, shape: str, documents: int, device: str, dtype: str, threads: int
+) -> dict[str, Any]:
     """Time one run, after a short one to warm up.
+
+    Args:
+        way: One of ``WAYS``.
+        graph: The file that ``export`` wrote; only the way that runs it looks there.
+        shape: Name of the network.
+        documents: How many.
+        device: Where torch runs it.
+        dtype: Its precision.
+        threads: Of torch.
 
     Returns:
         ``cpu_s`` and ``wall_s`` in seconds; ``peak_mib``, the process's memory, or on CUDA the device's;
-        ``run_mib``, the part of it that came with the run; ``tokens``, ``flops`` and ``scores``. Of int8 both
-        are of its export, which comes before in the same process.
+        ``run_mib``, the part of it that came with the run; ``tokens``, ``flops`` and ``scores``.
     """
     import torch
 
     from semantic_highlight.cli.bench.ways import WAYS, make_bench, windows_of
 
     torch.set_num_threads(threads)
-    bench = make_bench(SHAPES[shape], documents=documents, device=device, dtype=dtype)
+    bench = make_bench(SHAPES[shape], documents=documents, device=device, dtype=dtype, graph=Path(graph))
     WAYS[way](replace(bench, texts=bench.texts[:1]))()
     run = WAYS[way](bench)
     before = _memory(device)
@@ -49,6 +64,13 @@ def measure(way: str, *, shape: str, documents: int, device: str, dtype: str, th
     }
 
 
+def export(shape: str, graph: str) -> None:
+    """Write the int8 graph of a shape."""
+    from semantic_highlight.cli.bench.ways import export_int8
+
+    export_int8(SHAPES[shape], Path(graph))
+
+
 def _memory(device: str) -> float:
     if device.startswith("cuda"):
         import torch
@@ -58,4 +80,6 @@ def _memory(device: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(**json.loads(sys.argv[1]))))
+    tasks: dict[str, Callable[..., Any]] = {"measure": measure, "export": export}
+    task = tasks[sys.argv[1]]
+    sys.stdout.write(json.dumps(task(**json.loads(sys.argv[2]))))
