@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -95,11 +96,12 @@ def test_a_graph_attends_by_one_operator_a_layer(family, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["modernbert", "xprovence-deep", "opensearch"])
-def test_int8_rounds_the_encoder_and_not_the_heads(family, tmp_path):
+def test_int8_rounds_the_encoder_and_not_the_heads(family, tmp_path, caplog):
     import onnx
 
     original = FAMILIES[family](tmp_path / "original")
     assert main(["convert", str(original), str(tmp_path / "ours"), "--int8", "--accept-license", NC]) == 0
+    assert not [record.getMessage() for record in caplog.records if record.levelno > logging.INFO]
     _, wanted = scored(original)
     _, found = scored(tmp_path / "ours")
     assert_same(found, wanted, within=0.06)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +40,9 @@ def export_program(
     """
     sizes = {most: torch.export.Dim(f"up_to_{most}", min=3, max=most) for most in longest.values()}
     try:
-        with warnings.catch_warnings():
-            # The exporter warns of its own deprecated parts; verify_graph tells whether it worked.
+        with warnings.catch_warnings(), _errors_alone("torch.onnx._internal.exporter._registration"):
+            # The exporter warns of its own deprecated parts, and logs that there is no torchvision;
+            # verify_graph tells whether it worked.
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 model.eval(),
@@ -104,18 +107,34 @@ def quantise_linear(
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(
-        graph,
-        str(out),
-        op_types_to_quantize=["MatMul"],
-        nodes_to_exclude=list(excluded),
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-        use_external_data_format=external,
-        # The type of what follows an operator of ONNX Runtime's own cannot be inferred.
-        extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
-    )
+    with _errors_alone():  # it advises to infer shapes, which linear layers do without
+        quantize_dynamic(
+            graph,
+            str(out),
+            op_types_to_quantize=["MatMul"],
+            nodes_to_exclude=list(excluded),
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            use_external_data_format=external,
+            # The type of what follows an operator of ONNX Runtime's own cannot be inferred.
+            extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+
+
+@contextmanager
+def _errors_alone(logger: str | None = None) -> Iterator[None]:
+    """Keep what a logger of a library itself, by default the root, says below an error to itself."""
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    source = logging.getLogger(logger)
+    source.addFilter(is_error)
+    try:
+        yield
+    finally:
+        source.removeFilter(is_error)
 
 
 def _first_line(error: Exception) -> str:
