@@ -124,7 +124,7 @@ def quantise_linear(
 
 @contextmanager
 def _errors_alone(logger: str | None = None) -> Iterator[None]:
-    """Keep what a logger of a library itself, by default the root, says below an error to itself."""
+    """Pass on nothing below an error of what one logger, by default the root, is given itself."""
 
     def is_error(record: logging.LogRecord) -> bool:
         return record.levelno >= logging.ERROR
