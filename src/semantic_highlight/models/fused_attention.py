@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from torch.onnx.ops import symbolic
@@ -23,14 +24,14 @@ def fused_attention(encoder: torch.nn.Module) -> Iterator[None]:
     Where every token sees every other, ONNX Runtime then keeps no product of all pairs: 8,192 tokens took
     0.1 GB and 13 s in four layers of BERT, 384 wide, instead of 7.4 GB and 35 s, and windows of 40 to 480
     tokens .87 of the time. Sliding windows keep the products (3.0 GB of 5.1). Encoders whose attention is of
-    a kind of its own (DeBERTa) are left as they are.
+    a kind of its own (DeBERTa, all in transformers 4) are left as they are.
 
     A network that runs within this is traced and does not compute.
 
     Args:
         encoder: Given windows one by one, without padding: the graph has no mask.
     """
-    if not isinstance(encoder, PreTrainedModel) or encoder.config._attn_implementation != "sdpa":  # noqa: SLF001 - set by us
+    if not isinstance(encoder, PreTrainedModel) or not _replaceable(encoder):
         yield
         return
     encoder.set_attn_implementation(_NAME)
@@ -38,6 +39,12 @@ def fused_attention(encoder: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         encoder.set_attn_implementation("sdpa")
+
+
+def _replaceable(encoder: PreTrainedModel) -> bool:
+    # transformers 4 only warns that it cannot replace the attention of the encoders here.
+    major = int(version("transformers").partition(".")[0])
+    return major >= 5 and encoder.config._attn_implementation == "sdpa"  # noqa: SLF001 - backbones.py sets it
 
 
 def _attend(
