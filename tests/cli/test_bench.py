@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from semantic_highlight.cli import main
-from semantic_highlight.cli.bench import WAYS
+from semantic_highlight.cli.bench import WAYS, _exported
 from semantic_highlight.cli.bench.shapes import SHAPES
+from semantic_highlight.errors import SemanticHighlightError
 
 torch = pytest.importorskip("torch")
 from semantic_highlight.cli.bench import ways, worker  # noqa: E402 - they need torch
@@ -56,6 +58,18 @@ def test_a_worker_measures_time_and_memory():
     assert found["peak_mib"] > 100
     assert found["tokens"] > 80
     assert len(found["scores"]) > 2
+
+
+def test_int8_is_left_out_where_it_cannot_be_exported_or_compared(monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise SemanticHighlightError("there is no exporter")
+
+    monkeypatch.setitem(_exported.__globals__, "_in_process", refuse)
+    options = {"shape": "tiny", "device": "cpu", "dtype": "float32", "threads": 1}
+    assert not _exported(Path("model.onnx"), options)
+    assert "int8 is left out: there is no exporter" in capsys.readouterr().err
+    assert not _exported(Path("model.onnx"), options | {"dtype": "bfloat16"})
+    assert not capsys.readouterr().err
 
 
 def test_operations_by_hand():

@@ -90,7 +90,7 @@ def _in_process(task: str, arguments: dict[str, Any], *, threads: int) -> Any:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - our own
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise SemanticHighlightError(f"{arguments.get('way', task)!r} could not be measured: {reason}")
+        raise SemanticHighlightError(f"{arguments.get('way', task)!r} failed in its process: {reason}")
     # Some versions of tokenizers print a note of their own before.
     return json.loads(done.stdout.splitlines()[-1])
 
