@@ -148,9 +148,11 @@ def test_an_exported_checkpoint_runs_without_torch(exported):
 
 
 @pytest.mark.slow
-def test_a_graph_that_is_refused_is_not_left_behind(exported, tmp_path, monkeypatch):
-    from semantic_highlight.models import onnx_export
+@pytest.mark.parametrize("most_inside", [1_000_000, 0])
+def test_a_graph_that_is_refused_is_not_left_behind(most_inside, exported, tmp_path, monkeypatch):
+    from semantic_highlight.models import onnx_export, pair_export
 
+    monkeypatch.setattr(pair_export, "_MOST_INSIDE", most_inside)
     monkeypatch.setattr(onnx_export, "EXPORT_TOLERANCE", -1.0)
     with pytest.raises(CheckpointError, match="differs"):
         export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx")
@@ -158,9 +160,11 @@ def test_a_graph_that_is_refused_is_not_left_behind(exported, tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_network_that_does_not_stand_int8_is_refused(exported, tmp_path, monkeypatch):
+@pytest.mark.parametrize("most_inside", [1_000_000, 0])
+def test_a_network_that_does_not_stand_int8_is_refused(most_inside, exported, tmp_path, monkeypatch):
     from semantic_highlight.models import pair_export
 
+    monkeypatch.setattr(pair_export, "_MOST_INSIDE", most_inside)
     monkeypatch.setattr(pair_export, "LEAST_CORRELATION", 1.0)
     with pytest.raises(CheckpointError, match=r"does not stand int8: .* correlate by (0\.9|1\.0)"):
         export_onnx(load_checkpoint(exported, device="cpu"), tmp_path / "model.onnx", int8=True)

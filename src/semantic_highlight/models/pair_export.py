@@ -65,7 +65,7 @@ def export_onnx(loaded: LoadedCheckpoint, path: Path, *, int8: bool = False) -> 
                 quantise_linear(graph, path, excluded=heads, external=external)
                 _check_int8(loaded, path)
             except BaseException:
-                path.unlink(missing_ok=True)  # a folder with a graph runs on it
+                _remove(path)
                 raise
 
 
@@ -82,7 +82,7 @@ def _export_exact(loaded: LoadedCheckpoint, path: Path) -> tuple[bool, list[str]
     try:
         verify_graph(path, model, _samples(loaded))
     except BaseException:
-        path.unlink()  # a folder with a graph runs on it
+        _remove(path)
         raise
     of_heads = [
         str(node.name)
@@ -90,6 +90,12 @@ def _export_exact(loaded: LoadedCheckpoint, path: Path) -> tuple[bool, list[str]
         if any(head in node.metadata_props.get("pkg.torch.onnx.name_scopes", "") for head in _HEADS)
     ]
     return external, of_heads
+
+
+def _remove(path: Path) -> None:
+    """Remove a graph, as a folder with one runs on it, and the second file of its weights."""
+    for file in (path, path.with_name(f"{path.name}.data")):
+        file.unlink(missing_ok=True)
 
 
 def _check_int8(loaded: LoadedCheckpoint, path: Path) -> None:
